@@ -1,0 +1,27 @@
+"""Databases: rows and constants in, results out. The only room that imports database drivers (lazily).
+
+``read_snapshot(policy, declared) -> Snapshot`` reads rows and constants of one moment;
+``encode_rows(table, parameter_type, parameter_name=...) -> EncodedRows`` makes input bits of the rows;
+``check_output(spec, result_type)`` tries the output before a run; ``write_output(...)`` writes the result;
+``result_rows(result_type, value)`` gives the rows that would be written.
+"""
+
+from __future__ import annotations
+
+from engine.data.output import check_output, write_output
+from engine.data.result import result_rows
+from engine.data.rows import EncodedRows, encode_rows
+from engine.data.snapshot import read_snapshot
+from engine.data.table import Column, Snapshot, Table
+
+__all__ = [
+    "Column",
+    "EncodedRows",
+    "Snapshot",
+    "Table",
+    "check_output",
+    "encode_rows",
+    "read_snapshot",
+    "result_rows",
+    "write_output",
+]

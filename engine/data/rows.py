@@ -1,0 +1,249 @@
+"""Rows -> the bits of a parameter: shape, conversion, order for joins (sections 3.1 and 3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.data.columns import NULL, Problems, convert, not_normal
+from engine.data.table import Column, Table
+from engine.errors import DataError
+from engine.values import ArrayType, StructType, TupleType, Type
+
+SHOWN_ROWS = 5
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """``bits``: uint8 of 0/1, flat, (parameter.bits,). ``sorted``: True when the rows were put into another
+    order.
+
+    ``warnings`` are lines for the log; ``rows`` is the number of rows.
+    """
+
+    bits: np.ndarray
+    sorted: bool
+    warnings: tuple[str, ...] = ()
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How a parameter takes rows: ``size`` of them (None: exactly one, not an array), columns to types."""
+
+    size: int
+    is_array: bool
+    fields: tuple[tuple[str | None, Type], ...]
+    key: Type
+
+
+def encode_rows(
+    table: Table,
+    parameter_type: Type,
+    *,
+    parameter_name: str,
+    sort: str = "auto",
+    joins: bool = False,
+    allow_duplicates: bool = False,
+    database_kind: str = "",
+    party: int | None = None,
+    size_name: str = "",
+) -> EncodedRows:
+    """Encode a table as the value of a parameter. Raises DataError naming rows and columns, never values.
+
+    ``joins``: the parameter goes straight into ``join`` or ``join_iter``, which need strictly ascending
+    keys. ``sort`` is the policy's ``input.sort``: auto sorts when ``joins``, key always, none never, error
+    refuses rows that are not ascending. ``party`` and ``size_name`` (``PARTY_0::ROWS``) only make the
+    message about a wrong number of rows clearer.
+    """
+    shape = _shape(parameter_type)
+    _check_count(table, shape, parameter_type, parameter_name, party, size_name)
+    columns = _assign(table.columns, shape, parameter_name)
+    matrix, warnings = _encode_columns(table, shape, columns, database_kind)
+    matrix, moved, order_warnings = _order(
+        matrix, shape, parameter_name, sort, joins=joins, allow_duplicates=allow_duplicates
+    )
+    return EncodedRows(matrix.reshape(-1), moved, (*warnings, *order_warnings), len(table.rows))
+
+
+def _shape(parameter: Type) -> _Shape:
+    is_array = isinstance(parameter, ArrayType)
+    element = parameter.element if isinstance(parameter, ArrayType) else parameter
+    size = parameter.size if isinstance(parameter, ArrayType) else 1
+    if isinstance(element, TupleType):
+        fields: tuple[tuple[str | None, Type], ...] = tuple((None, item) for item in element.items)
+        return _Shape(size, is_array, fields, element.items[0] if element.items else element)
+    if isinstance(element, StructType):
+        return _Shape(size, is_array, tuple(element.fields), element)
+    return _Shape(size, is_array, ((None, element),), element)
+
+
+def _check_count(table: Table, shape: _Shape, parameter: Type, name: str, party: int | None, size_name: str) -> None:
+    rows = len(table.rows)
+    if rows == shape.size:
+        return
+    of_party = f" of party {party}" if party is not None else ""
+    if not shape.is_array:
+        raise DataError(
+            f"input has {rows} rows but parameter '{name}'{of_party} is {parameter}: it takes one row",
+            "let the query return one row, or make the parameter an array",
+        )
+    constant = f" ({size_name} = {shape.size})" if size_name else ""
+    raise DataError(
+        f"input has {rows} rows but parameter '{name}'{of_party} is [..; {shape.size}]{constant}",
+        'count the rows that the query returns; the constant {"rows": true} always fits',
+    )
+
+
+def _assign(columns: Sequence[Column], shape: _Shape, name: str) -> list[int]:
+    """For each field of the element the number of its column."""
+    if not shape.fields or shape.fields[0][0] is None:
+        if len(columns) == len(shape.fields):
+            return list(range(len(columns)))
+        expected = len(shape.fields)
+        what = f"a tuple with {expected} fields" if expected != 1 else "one column"
+        raise DataError(
+            f"The program expects {what}, but the query returned a row with {len(columns)} fields",
+            f"select exactly the columns that parameter '{name}' takes, in its order",
+        )
+    names = [column.name.lower() for column in columns]
+    wanted = [str(field).lower() for field, _ in shape.fields]
+    missing = [str(field) for field, _ in shape.fields if names.count(str(field).lower()) != 1]
+    extra = [column.name for column in columns if column.name.lower() not in wanted]
+    if missing or extra:
+        parts = []
+        if missing:
+            parts.append(f"no column for field {', '.join(missing)}")
+        if extra:
+            parts.append(f"no field for column {', '.join(extra)}")
+        raise DataError(
+            f"the columns do not fit struct {shape.key}: {'; '.join(parts)}",
+            "name the columns like the fields (AS in the query); each name once",
+        )
+    return [names.index(item) for item in wanted]
+
+
+def _encode_columns(
+    table: Table, shape: _Shape, columns: list[int], database_kind: str
+) -> tuple[np.ndarray, list[str]]:
+    total = sum(type.bits for _, type in shape.fields)
+    matrix = np.empty((len(table.rows), total), np.uint8)
+    warnings: list[str] = []
+    problems: list[tuple[int, int, str]] = []
+    parts = list(zip(*table.rows)) if table.rows else [()] * len(table.columns)
+    at = 0
+    for number, (_, type) in zip(columns, shape.fields):
+        column, values = table.columns[number], parts[number]
+        bits, found = convert(type, column, values)
+        matrix[:, at : at + type.bits] = bits
+        at += type.bits
+        problems += [(row, number, text) for row, text in found.items()]
+        strange = not_normal(values)
+        if strange:
+            warnings.append(
+                f'column {number + 1} "{column.name}": {strange} texts are not in Unicode normal form NFC; '
+                "texts that look equal may not match those of another party"
+            )
+    if problems:
+        _raise(table, problems, database_kind)
+    return matrix, warnings
+
+
+def _raise(table: Table, problems: list[tuple[int, int, str]], database_kind: str) -> None:
+    problems.sort(key=lambda item: item[:2])
+    shown = []
+    for row, number, text in problems[:SHOWN_ROWS]:
+        column = table.columns[number]
+        kind = f" ({column.type_name})" if column.type_name and text != NULL else ""
+        name = column.name if len(column.name) <= 60 else column.name[:57] + "..."
+        shown.append(f'input row {row + 1}, column {number + 1} "{name}"{kind}: {text}')
+    rows = len({row for row, _, _ in problems})
+    if len(problems) > SHOWN_ROWS:
+        shown.append(f"... {rows} rows of {len(table.rows)} cannot be used")
+    raise DataError("\n".join(shown), _hint({text for _, _, text in problems}, database_kind))
+
+
+def _hint(texts: set[str], database_kind: str) -> str:
+    if any(" bytes, " in text for text in texts):
+        if database_kind == "postgres":
+            return (
+                "texts are measured in bytes: LENGTH() counts characters on PostgreSQL; use OCTET_LENGTH() "
+                "in the constant's query"
+            )
+        return 'texts are measured in bytes of UTF-8; the constant {"max_bytes": column} always fits'
+    if NULL in texts:
+        return "exclude the rows (WHERE ... IS NOT NULL) or give a value (COALESCE) in input.query"
+    return "change input.query or the types of the program"
+
+
+def _order(
+    matrix: np.ndarray, shape: _Shape, name: str, sort: str, *, joins: bool, allow_duplicates: bool
+) -> tuple[np.ndarray, bool, list[str]]:
+    """Put the rows into strictly ascending order of their key bits where that is asked for."""
+    matters = shape.is_array and (joins or sort in ("key", "error"))
+    if not matters or len(matrix) < 2:
+        return matrix, False, []
+    keys = _keys(matrix, _key_bits(shape))
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    ascending = bool((order[1:] > order[:-1]).all())
+    if not allow_duplicates:
+        _check_duplicates(ordered, order, name)
+    if ascending:
+        return matrix, False, []
+    if sort == "error":
+        raise DataError(
+            f"the rows of '{name}' are not in ascending order of their join key",
+            'remove "sort": "error" to have them sorted; ORDER BY follows the collation, not the bytes',
+        )
+    if sort == "none":
+        text = f"the rows of '{name}' are not sorted by join key: the join will lose matches"
+        return matrix, False, [f'{text}; remove "sort": "none"']
+    return matrix[order], True, []
+
+
+def _key_bits(shape: _Shape) -> tuple[int, int]:
+    """(start, end) of the join key in an encoded element: the first tuple field, or the whole element."""
+    return 0, shape.key.bits
+
+
+def _keys(matrix: np.ndarray, place: tuple[int, int]) -> np.ndarray:
+    """Keys (N,) whose order is that of the bit strings: big-endian integers up to 64 bits, byte strings
+    beyond.
+    """
+    packed = np.packbits(matrix[:, place[0] : place[1]], axis=1)
+    width = packed.shape[1]
+    if width <= 8:
+        padded = np.zeros((len(packed), 8), np.uint8)
+        padded[:, :width] = packed
+        return padded.view(">u8").reshape(-1).astype(np.uint64)
+    # Fixed-length byte strings: numpy ignores trailing zero bytes when it compares, which cannot change
+    # the order.
+    return np.ascontiguousarray(packed).view(f"S{width}").reshape(-1)
+
+
+def _check_duplicates(ordered: np.ndarray, order: np.ndarray, name: str) -> None:
+    same = ordered[1:] == ordered[:-1]
+    if not same.any():
+        return
+    starts = same.copy()
+    starts[1:] &= ~same[:-1]
+    rows = np.sort(order[1:][same]) + 1
+    listed = ", ".join(str(row) for row in rows[:SHOWN_ROWS].tolist()) + (", ..." if len(rows) > SHOWN_ROWS else "")
+    count = int(starts.sum())
+    keys = "1 join key occurs" if count == 1 else f"{count} join keys occur"
+    raise DataError(
+        f"{keys} more than once in the rows of '{name}' (rows {listed}); join would drop matches",
+        "make the keys unique in input.query (GROUP BY, DISTINCT), or set input.allow_duplicates: true",
+    )
+
+
+def table_of(columns: Sequence[tuple[str, str]], rows: list[tuple[Any, ...]]) -> Table:
+    """A table from (name, family) pairs and rows: for inputs that do not come from a database."""
+    return Table(tuple(Column(name, family) for name, family in columns), rows)
+
+
+__all__ = ["EncodedRows", "Problems", "encode_rows", "table_of"]

@@ -1,0 +1,81 @@
+"""What all parts of the checker share: reporting, literal variables, checks at the end of a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+from engine.garble import typed as t
+from engine.garble.definitions import Definitions
+from engine.garble.diagnostics import Span
+from engine.garble.scopes import Binding, Scopes, generalise
+from engine.garble.types import ERROR, INTS, T, Var, default_type, free_vars, prune, show, unify
+from engine.values import IntType
+
+
+class CheckerBase:
+    """State of the checker for one function body."""
+
+    def __init__(self, definitions: Definitions, numbers: count[int]) -> None:
+        self.definitions = definitions
+        self.reporter = definitions.reporter
+        self.numbers = numbers
+        self.scopes = Scopes()
+        self.variables: list[Var] = []
+        self.deferred: list[Callable[[], None]] = []
+        self.calls: set[str] = set()
+        self.broken_patterns: set[int] = set()  # by identity; the patterns live as long as the checker
+
+    def error(self, span: Span, message: str, hint: str = "") -> None:
+        """Report a type error."""
+        self.reporter.add(span, message, hint)
+
+    def broken(self, span: Span) -> t.Expr:
+        """What stands for an expression that was reported."""
+        return t.Lit(ERROR, span, 0)
+
+    def literal_var(self, span: Span, low: int, high: int | None = None, *, signed: bool = False) -> Var:
+        """A fresh variable for a literal (or for the values low to high of a range)."""
+        var = Var(span, low, signed=signed)
+        if high is not None:
+            var.high = (high, span)
+        self.variables.append(var)
+        return var
+
+    def agree(self, found: T, expected: T, span: Span) -> bool:
+        """Unify or report ``expected, found``."""
+        if unify(found, expected):
+            return True
+        self.error(span, f"expected {show(expected)}, found {show(found)}")
+        return False
+
+    def declare(self, name: str, type_: T, *, mutable: bool = False) -> int:
+        """Bind a name to a fresh variable number."""
+        var = next(self.numbers)
+        if mutable:
+            for open_var in free_vars(type_):
+                unify(open_var, INTS["i32"])
+            self.scopes.declare(Binding(name, var, type_, True))
+        else:
+            self.scopes.declare(Binding(name, var, type_, False, generalise(type_)))
+        return var
+
+    def finish(self) -> None:
+        """Solve what is open, then run the checks that need solved types."""
+        for var in self.variables:
+            root = prune(var)
+            if isinstance(root, Var):
+                root.link = default_type(root)
+        for var in self.variables:
+            self._check_range(var)
+        for check in self.deferred:
+            check()
+
+    def _check_range(self, var: Var) -> None:
+        type_ = prune(var)
+        if not isinstance(type_, IntType):
+            return
+        for value, span in (var.low, var.high):
+            if not type_.minimum <= value <= type_.maximum:
+                self.error(span, f"`{value}` does not fit {type_} ({type_.minimum} to {type_.maximum})")
+                return

@@ -1,0 +1,406 @@
+"""Typing of expressions (sections 6 to 8 and 12)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.garble import syntax as s
+from engine.garble import typed as t
+from engine.garble.check_patterns import PatternChecker
+from engine.garble.diagnostics import Span, did_you_mean
+from engine.garble.scopes import instantiate
+from engine.garble.types import (
+    BOOL,
+    ERROR,
+    INTS,
+    U8,
+    UNIT,
+    USIZE,
+    ArrayT,
+    ErrorT,
+    NamedT,
+    T,
+    TupleT,
+    Var,
+    joined_size,
+    prune,
+    show,
+    unify,
+)
+from engine.values import BoolType, IntType
+
+ARITHMETIC = frozenset("+-*/%")
+BITWISE = frozenset("&|^")
+ORDER = frozenset(["<", ">", "<=", ">="])
+SHIFTS = frozenset(["<<", ">>"])
+
+
+class ExpressionChecker(PatternChecker):
+    """One method a syntax node; ``expected`` is a type known from outside, or None."""
+
+    def expr(self, node: s.Expr, expected: T | None = None) -> t.Expr:
+        """The typed expression; a mismatch with ``expected`` is reported here."""
+        found = getattr(self, "on_" + type(node).__name__)(node, expected)
+        if expected is not None and not unify(found.type, expected):
+            self.error(node.span, f"expected {show(expected)}, found {show(found.type)}")
+            return replace(found, type=ERROR)
+        return found
+
+    def block(self, node: s.Block, expected: T | None = None) -> t.Expr:
+        """A block in its own scope."""
+        raise NotImplementedError
+
+    def on_Bool(self, node: s.Bool, expected: T | None) -> t.Expr:
+        return t.Lit(BOOL, node.span, node.value)
+
+    def on_Number(self, node: s.Number, expected: T | None) -> t.Expr:
+        type_: T
+        if node.suffix:
+            type_ = INTS[node.suffix]
+        else:
+            type_ = self.literal_var(node.span, node.value, signed=node.negative)
+        return t.Lit(type_, node.span, node.value)
+
+    def on_RangeExpr(self, node: s.RangeExpr, expected: T | None) -> t.Expr:
+        count = node.end - node.start
+        if count <= 0:
+            self.error(node.span, "invalid range: it holds no value", "the start must be below the end")
+            return self.broken(node.span)
+        element: T
+        if node.suffix:
+            element = INTS[node.suffix]
+            if node.end - 1 > INTS[node.suffix].maximum:
+                self.error(node.span, f"invalid range: `{node.end - 1}` does not fit {node.suffix}")
+        else:
+            element = self.literal_var(node.span, node.start, node.end - 1)
+        return t.RangeLit(ArrayT(element, ("num", count)), node.span, node.start, count)
+
+    def on_Name(self, node: s.Name, expected: T | None) -> t.Expr:
+        binding = self.scopes.find(node.name)
+        if binding is not None:
+            type_, fresh = instantiate(binding, node.span)
+            self.variables += fresh
+            return t.Use(type_, node.span, binding.var, binding.type)
+        const = self.definitions.consts.get(node.name)
+        if const is not None:
+            return t.ConstUse(const.type, node.span, node.name)
+        if node.name not in self.definitions.const_items:
+            known = [*self.scopes.names(), *self.definitions.consts]
+            hint = did_you_mean(node.name, known)
+            if node.name in self.definitions.functions:
+                hint = "functions are not values; call it"
+            self.error(node.span, f"unknown identifier `{node.name}`", hint)
+        return self.broken(node.span)
+
+    def on_Call(self, node: s.Call, expected: T | None) -> t.Expr:
+        if node.name == "join":
+            return self.join(node)
+        function = self.definitions.functions.get(node.name)
+        if self.scopes.find(node.name) is not None:
+            self.error(node.name_span, f"`{node.name}` is a variable, not a function", "rename the variable")
+        elif function is None:
+            hint = did_you_mean(node.name, [*self.definitions.functions, "join"])
+            if node.name == "join_iter":
+                hint = "`join_iter` stands after `for ... in` only"
+            self.error(node.name_span, f"unknown identifier `{node.name}`", hint)
+        else:
+            return self.call(node, function)
+        for argument in node.arguments:
+            self.expr(argument)
+        return self.broken(node.span)
+
+    def call(self, node: s.Call, function: s.FunctionItem) -> t.Expr:
+        self.calls.add(node.name)
+        parameters, result = self.definitions.signatures[node.name]
+        if len(parameters) != len(node.arguments):
+            self.error(node.span, f"`{node.name}` takes {len(parameters)} arguments, found {len(node.arguments)}")
+            for argument in node.arguments:
+                self.expr(argument)
+            return t.CallOf(result, node.span, node.name, ())
+        arguments = tuple(self.expr(argument, type_) for argument, type_ in zip(node.arguments, parameters))
+        return t.CallOf(result, node.span, node.name, arguments)
+
+    def on_StructExpr(self, node: s.StructExpr, expected: T | None) -> t.Expr:
+        fields = self.definitions.structs.get(node.name)
+        if fields is None:
+            hint = did_you_mean(node.name, self.definitions.structs)
+            self.error(node.name_span, f"unknown struct `{node.name}`", hint)
+            for _, value, _ in node.fields:
+                self.expr(value)
+            return self.broken(node.span)
+        found: dict[str, t.Expr] = {}
+        for name, value, span in node.fields:
+            if name not in fields:
+                self.error(span, f"unknown field `{name}` of struct `{node.name}`", did_you_mean(name, fields))
+            elif name in found:
+                self.error(span, f"field `{name}` is given twice")
+            found[name] = self.expr(value, fields.get(name))
+        for name in fields:
+            if name not in found:
+                self.error(node.span, f"missing field `{name}` of struct `{node.name}`")
+        items = tuple(found[name] for name in fields if name in found)
+        return t.Make(NamedT(node.name, False), node.span, items)
+
+    def on_EnumExpr(self, node: s.EnumExpr, expected: T | None) -> t.Expr:
+        if node.enum not in self.definitions.enums:
+            hint = did_you_mean(node.enum, self.definitions.enums)
+            self.error(node.span, f"unknown enum `{node.enum}`", hint)
+            payload = None
+        else:
+            payload = self.variant(node.enum, node.variant, node.payload, node.span)
+        if payload is None:
+            for value in node.payload or ():
+                self.expr(value)
+            known = node.enum in self.definitions.enums
+            return t.Lit(NamedT(node.enum, True) if known else ERROR, node.span, 0)
+        items = tuple(self.expr(value, type_) for value, type_ in zip(node.payload or (), payload))
+        number = list(self.definitions.enums[node.enum]).index(node.variant)
+        return t.Make(NamedT(node.enum, True), node.span, items, number)
+
+    def on_TupleExpr(self, node: s.TupleExpr, expected: T | None) -> t.Expr:
+        wanted = prune(expected) if expected is not None else None
+        known: list[T | None] = [None] * len(node.items)
+        if isinstance(wanted, TupleT) and len(wanted.items) == len(node.items):
+            known = list(wanted.items)
+        items = tuple(self.expr(item, type_) for item, type_ in zip(node.items, known))
+        return t.Make(TupleT(tuple(item.type for item in items)), node.span, items)
+
+    def on_ArrayExpr(self, node: s.ArrayExpr, expected: T | None) -> t.Expr:
+        wanted = prune(expected) if expected is not None else None
+        element = wanted.element if isinstance(wanted, ArrayT) else None
+        items: list[t.Expr] = []
+        for item in node.items:
+            items.append(self.expr(item, element))
+            if element is None and not isinstance(items[-1].type, ErrorT):
+                element = items[-1].type
+        return t.Make(ArrayT(element or ERROR, ("num", len(items))), node.span, tuple(items))
+
+    def on_RepeatExpr(self, node: s.RepeatExpr, expected: T | None) -> t.Expr:
+        wanted = prune(expected) if expected is not None else None
+        value = self.expr(node.value, wanted.element if isinstance(wanted, ArrayT) else None)
+        if isinstance(node.size.value, str) and self.scopes.find(node.size.value) is not None:
+            self.error(
+                node.size.span,
+                f"array size `{node.size.value}` is not a constant",
+                "sizes are usize constants",
+            )
+            return self.broken(node.span)
+        size = self.definitions.size(node.size)
+        if size is None:
+            return self.broken(node.span)
+        return t.Repeat(ArrayT(value.type, size), node.span, value, size)
+
+    # ---- access
+
+    def on_Index(self, node: s.Index, expected: T | None) -> t.Expr:
+        base = self.expr(node.base)
+        index = self.expr(node.index, USIZE)
+        element = self.element_of(base.type, node.base.span)
+        return t.IndexOf(element, node.span, base, index)
+
+    def element_of(self, type_: T, span: Span) -> T:
+        """Element type of an array, or a report."""
+        root = prune(type_)
+        if isinstance(root, ArrayT):
+            return root.element
+        if not isinstance(root, ErrorT):
+            self.error(span, f"expected an array type, found {show(root)}")
+        return ERROR
+
+    def on_TupleField(self, node: s.TupleField, expected: T | None) -> t.Expr:
+        base = self.expr(node.base)
+        return t.Part(self.component(base.type, node.number, node.span), node.span, base, node.number)
+
+    def component(self, type_: T, number: int, span: Span) -> T:
+        """Type of a tuple component, or a report."""
+        root = prune(type_)
+        if isinstance(root, TupleT):
+            if number < len(root.items):
+                return root.items[number]
+            self.error(span, f"tuple index {number} out of range: {show(root)} has {len(root.items)} components")
+        elif not isinstance(root, ErrorT):
+            self.error(span, f"expected a tuple type, found {show(root)}")
+        return ERROR
+
+    def on_Field(self, node: s.Field, expected: T | None) -> t.Expr:
+        base = self.expr(node.base)
+        type_, number = self.field(base.type, node.name, node.name_span)
+        return t.Part(type_, node.span, base, number)
+
+    def field(self, type_: T, name: str, span: Span) -> tuple[T, int]:
+        """Type and alphabetical number of a struct field, or a report."""
+        root = prune(type_)
+        if isinstance(root, NamedT) and not root.is_enum:
+            fields = self.definitions.structs[root.name]
+            if name in fields:
+                return fields[name], list(fields).index(name)
+            self.error(span, f"unknown field `{name}` of struct `{root.name}`", did_you_mean(name, fields))
+        elif not isinstance(root, ErrorT):
+            self.error(span, f"expected a struct type with field `{name}`, found {show(root)}")
+        return ERROR, 0
+
+    # ---- operators
+
+    def on_Unary(self, node: s.Unary, expected: T | None) -> t.Expr:
+        operand = self.expr(node.operand)
+        root = prune(operand.type)
+        if isinstance(root, Var):
+            root.exact = False
+            root.signed = root.signed or node.operator == "-"
+        elif node.operator == "-" and not (isinstance(root, IntType) and root.signed):
+            if not isinstance(root, ErrorT):
+                self.error(node.span, f"expected a signed number type, found {show(root)}", "cast it first")
+        elif node.operator == "!" and not isinstance(root, BoolType | IntType | ErrorT):
+            self.error(node.span, f"expected bool or a number type, found {show(root)}")
+        return t.UnaryOf(operand.type, node.span, node.operator, operand)
+
+    def on_Binary(self, node: s.Binary, expected: T | None) -> t.Expr:
+        operator = node.operator
+        if operator in ("&&", "||"):
+            left, right = self.expr(node.left, BOOL), self.expr(node.right, BOOL)
+            return t.Logic(BOOL, node.span, operator, left, right)
+        left = self.expr(node.left)
+        right = self.expr(node.right, U8 if operator in SHIFTS else None)
+        type_ = self.operation(operator, left.type, right.type, node.span, node.left.span)
+        return t.BinaryOf(type_, node.span, operator, left, right)
+
+    def operation(self, operator: str, left: T, right: T, span: Span, left_span: Span) -> T:
+        """Result type of a binary operator, with reports."""
+        if operator in SHIFTS:
+            self.number(left, left_span)
+            self.inexact(left)
+            return left
+        if not unify(left, right):
+            hint = "there are no implicit conversions; cast one with `as`"
+            self.error(span, f"incompatible operand types: {show(left)} and {show(right)}", hint)
+            return BOOL if operator in ORDER or operator in ("==", "!=") else ERROR
+        if operator in ("==", "!="):
+            return BOOL
+        root = prune(left)
+        if operator in BITWISE:
+            if not isinstance(root, BoolType | IntType | Var | ErrorT):
+                self.error(left_span, f"expected bool or a number type, found {show(root)}")
+                return ERROR
+            self.inexact(left)
+            return left
+        if not self.number(left, left_span):
+            return BOOL if operator in ORDER else ERROR
+        if operator in ORDER:
+            return BOOL
+        self.inexact(left)
+        return left
+
+    def inexact(self, type_: T) -> None:
+        """Arithmetic on literals: all uses of the result share one type."""
+        root = prune(type_)
+        if isinstance(root, Var):
+            root.exact = False
+
+    def number(self, type_: T, span: Span) -> bool:
+        """Report what is not an integer."""
+        root = prune(type_)
+        if isinstance(root, IntType | Var | ErrorT):
+            return True
+        self.error(span, f"expected a number type, found {show(root)}")
+        return False
+
+    def on_Cast(self, node: s.Cast, expected: T | None) -> t.Expr:
+        operand = self.expr(node.operand)
+        target = self.definitions.type(node.target)
+        source = prune(operand.type)
+        if not isinstance(source, BoolType | IntType | Var | ErrorT):
+            self.error(node.span, f"type {show(source)} cannot be cast", "cast its parts")
+        elif not isinstance(target, BoolType | IntType | ErrorT):
+            self.error(node.target.span, f"there is no cast to {show(target)}", "cast to bool or an integer")
+            target = ERROR
+        return t.CastTo(target, node.span, operand)
+
+    # ---- control
+
+    def on_If(self, node: s.If, expected: T | None) -> t.Expr:
+        condition = self.expr(node.condition, BOOL)
+        if node.otherwise is None:
+            then = self.expr(node.then, UNIT)
+            return t.Branch(UNIT, node.span, condition, then, None)
+        then = self.expr(node.then, expected)
+        otherwise = self.expr(node.otherwise, expected if expected is not None else None)
+        type_ = then.type if isinstance(otherwise.type, ErrorT) else otherwise.type
+        if expected is None and not unify(then.type, otherwise.type):
+            self.error(
+                node.otherwise.span,
+                f"the branches differ: expected {show(then.type)}, found {show(otherwise.type)}",
+            )
+            type_ = ERROR
+        return t.Branch(type_, node.span, condition, then, otherwise)
+
+    def on_Match(self, node: s.Match, expected: T | None) -> t.Expr:
+        value = self.expr(node.value)
+        self.matchable(value.type, node.value.span)
+        result = expected
+        arms: list[tuple[t.Pattern, t.Expr]] = []
+        for arm in node.arms:
+            with self.scopes.inner():
+                pattern = self.pattern(arm.pattern, value.type)
+                body = self.expr(arm.body, result)
+            arms.append((pattern, body))
+            if result is None and not isinstance(body.type, ErrorT):
+                result = body.type
+        patterns = [pattern for pattern, _ in arms]
+        self.require_exhaustive(value.type, patterns, node.span, "patterns are not exhaustive")
+        return t.MatchOn(result if result is not None else ERROR, node.span, value, tuple(arms))
+
+    def on_Block(self, node: s.Block, expected: T | None) -> t.Expr:
+        return self.block(node, expected)
+
+    # ---- joins
+
+    def join(self, node: s.Call) -> t.Expr:
+        arrays = self.join_arrays(node.arguments, node.span, "join")
+        if arrays is None:
+            return self.broken(node.span)
+        left, right, a, b = arrays
+        x, y = prune(a.element), prune(b.element)
+        if isinstance(x, TupleT) != isinstance(y, TupleT):
+            self.error(node.span, f"cannot join {show(x)} with {show(y)}", "both must be rows, or both bare keys")
+            return self.broken(node.span)
+        keyed = isinstance(x, TupleT) and isinstance(y, TupleT)
+        if keyed:
+            if not self.same_keys(x, y, node.span):
+                return self.broken(node.span)
+            row = TupleT((BOOL, x, y))
+        elif unify(x, y):
+            row = TupleT((BOOL, x))
+        else:
+            self.error(node.span, f"cannot join different types {show(x)} and {show(y)}")
+            return self.broken(node.span)
+        return t.JoinOf(ArrayT(row, joined_size(a.size, b.size)), node.span, left, right, keyed)
+
+    def join_arrays(
+        self, arguments: tuple[s.Expr, ...], span: Span, name: str
+    ) -> tuple[t.Expr, t.Expr, ArrayT, ArrayT] | None:
+        """The two arrays of a join, or None after a report."""
+        found = [self.expr(argument) for argument in arguments]
+        if len(found) != 2:
+            self.error(span, f"`{name}` takes 2 arrays, found {len(found)} arguments")
+            return None
+        types = [prune(part.type) for part in found]
+        for part, type_ in zip(found, types):
+            if not isinstance(type_, ArrayT | ErrorT):
+                self.error(part.span, f"`{name}` takes arrays, found {show(type_)}")
+        if isinstance(types[0], ArrayT) and isinstance(types[1], ArrayT):
+            return found[0], found[1], types[0], types[1]
+        return None
+
+    def same_keys(self, x: T, y: T, span: Span) -> bool:
+        """Both are row tuples whose first components have one type, or a report."""
+        x, y = prune(x), prune(y)
+        for row in (x, y):
+            if not isinstance(row, TupleT) or not row.items:
+                if not isinstance(row, ErrorT):
+                    self.error(span, f"a joined row is a tuple that starts with the key, found {show(row)}")
+                return False
+        assert isinstance(x, TupleT) and isinstance(y, TupleT)
+        if unify(x.items[0], y.items[0]):
+            return True
+        self.error(span, f"the keys have different types {show(x.items[0])} and {show(y.items[0])}")
+        return False

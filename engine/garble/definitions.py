@@ -1,0 +1,230 @@
+"""What the items of a program define: types, constants, function signatures (sections 4, 5, 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from engine.garble import syntax as s
+from engine.garble.diagnostics import Reporter, did_you_mean
+from engine.garble.typed import TypedConst
+from engine.garble.types import BOOL, ERROR, INTS, USIZE, ArrayT, ErrorT, NamedT, Size, T, TupleT, show
+from engine.values import BoolType, IntType
+
+PRIMITIVES: dict[str, T] = {"bool": BOOL, **INTS}
+
+
+class Definitions:
+    """All items by name, with their types resolved; mistakes go to the reporter."""
+
+    def __init__(self, items: Iterable[s.Item], reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.structs: dict[str, dict[str, T]] = {}
+        self.enums: dict[str, dict[str, tuple[T, ...] | None]] = {}
+        self.consts: dict[str, TypedConst] = {}
+        self.functions: dict[str, s.FunctionItem] = {}
+        self.signatures: dict[str, tuple[tuple[T, ...], T]] = {}
+        self.externals: dict[tuple[str, str], T] = {}
+        self.const_items: dict[str, s.ConstItem] = {}
+        self._types: dict[str, s.StructItem | s.EnumItem] = {}
+        for item in items:
+            self._declare(item)
+        for const in self.const_items.values():
+            self._define_const(const)
+        for type_item in self._types.values():
+            self._define_type(type_item)
+        self._check_recursive_types()
+        self.broken = bool(reporter.found)  # something in types and constants was reported
+        for function in self.functions.values():
+            self.signatures[function.name] = (
+                tuple(self.type(parameter.type) for parameter in function.parameters),
+                self.type(function.result),
+            )
+
+    def _declare(self, item: s.Item) -> None:
+        space: Any = self._types
+        if isinstance(item, s.FunctionItem):
+            space = self.functions
+        elif isinstance(item, s.ConstItem):
+            space = self.const_items
+        if item.name in space:
+            line = space[item.name].name_span.start_line + 1
+            self.reporter.add(
+                item.name_span, f"`{item.name}` is defined twice", f"the first is in line {line}; rename one"
+            )
+        elif space is self._types and item.name in PRIMITIVES:
+            self.reporter.add(item.name_span, f"`{item.name}` is the name of a primitive type", "rename it")
+        else:
+            space[item.name] = item
+
+    # ---- types
+
+    def type(self, node: s.TypeExpr) -> T:
+        """The type that is written there."""
+        if isinstance(node, s.TupleTypeExpr):
+            return TupleT(tuple(self.type(item) for item in node.items))
+        if isinstance(node, s.ArrayTypeExpr):
+            element = self.type(node.element)
+            size = self.size(node.size)
+            return ERROR if size is None or isinstance(element, ErrorT) else ArrayT(element, size)
+        if node.name in PRIMITIVES:
+            return PRIMITIVES[node.name]
+        if node.name in self._types:
+            return NamedT(node.name, isinstance(self._types[node.name], s.EnumItem))
+        hint = did_you_mean(node.name, [*PRIMITIVES, *self._types])
+        self.reporter.add(node.span, f"unknown type `{node.name}`", hint or "define a struct or an enum")
+        return ERROR
+
+    def size(self, node: s.Size) -> Size | None:
+        """An array size as written, or None after a mistake."""
+        if isinstance(node.value, int):
+            return ("num", node.value)
+        if isinstance(node.value, str):
+            item = self.const_items.get(node.value)
+            if item is None:
+                hint = did_you_mean(node.value, self.const_items) or "declare `const NAME: usize = ...;`"
+                self.reporter.add(node.span, f"array size `{node.value}` is not a constant", hint)
+                return None
+            if not (isinstance(item.type, s.NamedType) and item.type.name == "usize"):
+                self.reporter.add(
+                    node.span, f"array size `{node.value}` is not a usize constant", "declare it as usize"
+                )
+                return None
+            return ("name", node.value)
+        tree = self.const_tree(node.value, USIZE, self.const_items)
+        return None if tree is None else ("const", tree)
+
+    def _define_type(self, item: s.StructItem | s.EnumItem) -> None:
+        names: set[str] = set()
+        kind = "field" if isinstance(item, s.StructItem) else "variant"
+        for name, _, span in item.fields if isinstance(item, s.StructItem) else item.variants:
+            if name in names:
+                self.reporter.add(span, f"{kind} `{name}` of `{item.name}` is defined twice", "rename one")
+            names.add(name)
+        if isinstance(item, s.StructItem):
+            self.structs[item.name] = {name: self.type(type_) for name, type_, _ in sorted(item.fields, key=_first)}
+        else:
+            self.enums[item.name] = {
+                name: None if payload is None else tuple(self.type(part) for part in payload)
+                for name, payload, _ in item.variants
+            }
+
+    def parts(self, name: str) -> list[T]:
+        """All types directly inside a struct or enum."""
+        if name in self.structs:
+            return list(self.structs[name].values())
+        return [part for payload in self.enums.get(name, {}).values() for part in payload or ()]
+
+    def _check_recursive_types(self) -> None:
+        done: set[str] = set()
+        for name in self._types:
+            self._visit_type(name, [], done)
+
+    def _visit_type(self, name: str, path: list[str], done: set[str]) -> None:
+        if name in path:
+            circle = path[path.index(name) :]
+            item = self._types[circle[0]]
+            self.reporter.add(
+                item.name_span,
+                f"recursive type: `{'` contains `'.join([*circle, name])}`",
+                "a value has a fixed size; use an array with a fixed number of elements",
+            )
+            for member in circle:  # break the circle so that nothing later follows it for ever
+                if member in self.structs:
+                    self.structs[member] = dict.fromkeys(self.structs[member], ERROR)
+                else:
+                    self.enums[member] = {
+                        variant: None if payload is None else tuple(ERROR for _ in payload)
+                        for variant, payload in self.enums.get(member, {}).items()
+                    }
+            return
+        if name in done:
+            return
+        for part in self.parts(name):
+            for inner in _named_inside(part):
+                self._visit_type(inner, [*path, name], done)
+        done.add(name)
+
+    # ---- constants
+
+    def _define_const(self, item: s.ConstItem) -> None:
+        type_ = self.type(item.type)
+        if isinstance(type_, ErrorT):
+            return
+        if not isinstance(type_, (BoolType, IntType)):
+            self.reporter.add(
+                item.type.span,
+                f"a constant cannot have the type {show(type_)}",
+                "use bool or an integer type",
+            )
+            return
+        tree = self.const_tree(item.value, type_, self.consts)
+        if tree is not None:
+            self.consts[item.name] = TypedConst(item.name, type_, tree, item.span)
+
+    def const_tree(self, node: s.ConstExpr, expected: T, known: Iterable[str]) -> Size | None:
+        """A constant expression of the given type as a tree, or None after a mistake."""
+        if isinstance(node, s.ConstLit):
+            return self._const_literal(node, expected)
+        if isinstance(node, s.ConstExternal):
+            self.externals.setdefault((node.party, node.name), expected)
+            return ("external", node.party, node.name)
+        if isinstance(node, s.ConstName):
+            return self._const_name(node, expected, known)
+        if isinstance(node, s.ConstChoice):
+            items = [self.const_tree(item, expected, known) for item in node.items]
+            return None if None in items else (node.function, tuple(items))
+        if expected == BOOL:
+            self.reporter.add(node.span, f"`{node.operator}` does not work on bool constants")
+            return None
+        left = self.const_tree(node.left, expected, known)
+        right = self.const_tree(node.right, expected, known)
+        return None if left is None or right is None else (node.operator, left, right)
+
+    def _const_literal(self, node: s.ConstLit, expected: T) -> Size | None:
+        if isinstance(node.value, bool):
+            found = "bool"
+        else:
+            found = node.suffix
+        if found == show(expected):
+            return ("lit", node.value, "" if isinstance(node.value, bool) else node.suffix)
+        if found == "":
+            message = f"expected {show(expected)}, found a number without type"
+            hint = f"write `{node.value}{show(expected)}`" if expected != BOOL else ""
+        else:
+            message, hint = f"expected {show(expected)}, found {found}", ""
+        self.reporter.add(node.span, message, hint)
+        return None
+
+    def _const_name(self, node: s.ConstName, expected: T, known: Iterable[str]) -> Size | None:
+        item = self.const_items.get(node.name)
+        if item is None:
+            self.reporter.add(node.span, f"unknown constant `{node.name}`", did_you_mean(node.name, self.const_items))
+            return None
+        if node.name not in known:
+            if known is self.consts and item.span.start_line >= node.span.start_line:
+                self.reporter.add(
+                    node.span,
+                    f"constant `{node.name}` is not declared yet",
+                    "declare it before its first use",
+                )
+            return None
+        if not (isinstance(item.type, s.NamedType) and item.type.name == show(expected)):
+            found = self.type(item.type)
+            self.reporter.add(node.span, f"expected {show(expected)}, found constant of type {show(found)}")
+            return None
+        return ("name", node.name)
+
+
+def _first(field: tuple[str, s.TypeExpr, s.Span]) -> str:
+    return field[0]
+
+
+def _named_inside(type_: T) -> list[str]:
+    if isinstance(type_, NamedT):
+        return [type_.name]
+    if isinstance(type_, ArrayT):
+        return _named_inside(type_.element)
+    if isinstance(type_, TupleT):
+        return [name for item in type_.items for name in _named_inside(item)]
+    return []

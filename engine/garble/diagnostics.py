@@ -1,0 +1,112 @@
+"""Source positions and error reports: excerpt, underline, cause and cure of every mistake (section 22)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from engine.errors import GarbleError
+
+CONTEXT_LINES = 2
+
+
+class Span(NamedTuple):
+    """Half-open range of the source, lines and columns counted from 0."""
+
+    start_line: int
+    start_column: int
+    end_line: int
+    end_column: int
+
+    def to(self, other: Span) -> Span:
+        """From the start of this span to the end of the other."""
+        return Span(self.start_line, self.start_column, other.end_line, other.end_column)
+
+
+NOWHERE = Span(-1, -1, -1, -1)
+
+
+class Diagnostic(NamedTuple):
+    """One mistake: where it is, what is wrong and (may be empty) what to do about it."""
+
+    span: Span
+    message: str
+    hint: str = ""
+
+
+class Reporter:
+    """Collects the diagnostics of one stage."""
+
+    def __init__(self, source: str, filename: str | None = None) -> None:
+        self.source = source
+        self.filename = filename
+        self.found: list[Diagnostic] = []
+        self._seen: set[tuple[int, int, str]] = set()
+
+    def add(self, span: Span, message: str, hint: str = "") -> None:
+        """Note a mistake; the same message at the same place is kept once."""
+        key = (span.start_line, span.start_column, message)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.found.append(Diagnostic(span, message, hint))
+
+    def raise_if_any(self, category: str) -> None:
+        """Raise GarbleError with everything found, sorted by position."""
+        if self.found:
+            raise make_error(category, self.found, self.source, self.filename)
+
+
+def make_error(
+    category: str, diagnostics: Iterable[Diagnostic], source: str, filename: str | None = None
+) -> GarbleError:
+    """The error of one stage from its diagnostics, sorted by position."""
+    ordered = sorted(diagnostics, key=lambda item: item.span)
+    lines = source.split("\n")
+    blocks = [render(category, item, lines, filename) for item in ordered]
+    triples = [
+        (item.span.start_line + 1, item.span.start_column + 1, with_hint(item.message, item.hint)) for item in ordered
+    ]
+    return GarbleError(category, triples, "\n\n".join(blocks))
+
+
+def with_hint(message: str, hint: str) -> str:
+    """Cause and cure on one line."""
+    return f"{message}; {hint}" if hint else message
+
+
+def render(category: str, item: Diagnostic, lines: list[str], filename: str | None) -> str:
+    """One block: headline, excerpt with the span underlined, hint."""
+    name = f"{filename}:" if filename else ""
+    if item.span == NOWHERE:
+        head = f"{category} error: {item.message}"
+        return head if not item.hint else f"{head}\n  help: {item.hint}"
+    place = f"{name}{item.span.start_line + 1}:{item.span.start_column + 1}"
+    parts = [f"{category} error at {place}: {item.message}", *excerpt(item.span, lines)]
+    if item.hint:
+        parts.append(f"  help: {item.hint}")
+    return "\n".join(parts)
+
+
+def excerpt(span: Span, lines: list[str]) -> list[str]:
+    """Source lines around a span, two lines of context, the span underlined with ``^``."""
+    first = max(0, span.start_line - CONTEXT_LINES)
+    last = min(len(lines) - 1, span.end_line + CONTEXT_LINES)
+    gutter = len(str(last + 1))
+    shown = [f"{'':{gutter}} |"]
+    for number in range(first, last + 1):
+        text = lines[number].rstrip("\r")
+        shown.append(f"{number + 1:>{gutter}} | {text}".rstrip())
+        if span.start_line <= number <= span.end_line:
+            start = span.start_column if number == span.start_line else len(text) - len(text.lstrip())
+            end = span.end_column if number == span.end_line else len(text)
+            pad = "".join("\t" if char == "\t" else " " for char in text[:start].ljust(start))
+            if end > start or number == span.start_line:
+                shown.append(f"{'':{gutter}} | {pad}{'^' * max(1, end - start)}")
+    return shown
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint that names the closest known word, or an empty text."""
+    close = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else ""

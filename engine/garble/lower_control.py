@@ -1,0 +1,103 @@
+"""Lowering of calls, blocks, branches, matches and loops (sections 7, 9 to 11, 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.garble import typed as t
+from engine.garble.lower_base import Lits, one, unit
+from engine.garble.lower_joins import JoinLowering
+from engine.values import ArrayType
+
+
+class ControlLowering(JoinLowering):
+    """Everything that decides what is executed, and how often."""
+
+    def run(self, function: t.TypedFunction, arguments: list[Lits]) -> Lits:
+        """The result of a call."""
+        for parameter, word in zip(function.parameters, arguments):
+            self.state.declare(parameter.var, word)
+        return self.expr(function.body)
+
+    def on_CallOf(self, node: t.CallOf) -> Lits:
+        arguments = [self.expr(argument) for argument in node.arguments]
+        return self.run(self.functions[node.name], arguments)
+
+    def on_BlockOf(self, node: t.BlockOf) -> Lits:
+        value = unit()
+        for statement in node.statements:
+            value = self.expr(statement)
+        return value if node.has_value else unit()
+
+    def on_LetBind(self, node: t.LetBind) -> Lits:
+        self.bind(node.pattern, self.expr(node.value))
+        return unit()
+
+    def on_ForEach(self, node: t.ForEach) -> Lits:
+        word = self.expr(node.iterable)
+        type_ = self.type_of(node.iterable)
+        assert isinstance(type_, ArrayType)
+        for row in word.reshape(type_.size, type_.element.bits):
+            self.bind(node.pattern, row)
+            self.expr(node.body)
+        return unit()
+
+    # ---- branches
+
+    def on_Logic(self, node: t.Logic) -> Lits:
+        left = self.bit(node.left)
+        decided = left ^ int(node.operator == "&&")  # true when the right side is not evaluated
+        if decided == 1:
+            return one(left)
+        if decided == 0:
+            return one(self.bit(node.right))
+        self.state.enter(decided ^ 1)
+        right = self.bit(node.right)
+        self.state.leave()
+        combine = self.builder.and_ if node.operator == "&&" else self.builder.or_
+        return one(int(combine(left, right)))
+
+    def on_Branch(self, node: t.Branch) -> Lits:
+        condition = self.bit(node.condition)
+        otherwise = node.otherwise
+        if condition < 2:
+            if condition == 1:
+                return self.expr(node.then)
+            return self.expr(otherwise) if otherwise is not None else unit()
+        if otherwise is None:
+            self.state.enter(condition)
+            self.expr(node.then)
+            self.state.leave()
+            return unit()
+        last = otherwise
+        return self.either(condition, lambda: self.expr(node.then), lambda: self.expr(last))
+
+    def either(self, condition: int, first: Callable[[], Lits], second: Callable[[], Lits]) -> Lits:
+        """The value of one of two alternatives, with what they assigned merged."""
+        self.state.enter(condition)
+        yes = first()
+        scope, results = self.state.suspend()
+        self.state.enter(condition ^ 1)
+        no = second()
+        self.state.join(scope, results, condition)
+        return self.builder.mux(condition, yes, no) if len(yes) else unit()
+
+    def on_MatchOn(self, node: t.MatchOn) -> Lits:
+        word = self.expr(node.value)
+        return self.arms(node, word, 0)
+
+    def arms(self, node: t.MatchOn, word: Lits, number: int) -> Lits:
+        """The arms from one on: the first that matches is taken, the last one matches always."""
+        pattern, body = node.arms[number]
+        last = number == len(node.arms) - 1
+        condition = 1 if last else self.matches(pattern, word)
+        if condition == 0:
+            return self.arms(node, word, number + 1)
+
+        def taken() -> Lits:
+            self.bind(pattern, word)
+            return self.expr(body)
+
+        if condition == 1:
+            return taken()
+        return self.either(condition, taken, lambda: self.arms(node, word, number + 1))

@@ -1,0 +1,148 @@
+"""Lowering of assignments (section 9)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.garble import typed as t
+from engine.garble.lower_base import Lits, unit
+from engine.garble.lower_expressions import ExpressionLowering, component
+from engine.garble.panics import OUT_OF_BOUNDS, OVERFLOW
+from engine.garble.words import add, known_number
+from engine.values import ArrayType, IntType
+
+
+class Place(NamedTuple):
+    """Bits of a variable. Without secret indices ``positions`` is a slice, else an array (sizes..., bits)."""
+
+    positions: slice | Lits
+    indices: list[Lits]
+
+
+class PlaceLowering(ExpressionLowering):
+    """``place operator= value``."""
+
+    def on_AssignTo(self, node: t.AssignTo) -> Lits:
+        place = self.place(node)
+        if not node.operator and not place.indices and self.is_increment(node):
+            assert isinstance(node.value, t.BinaryOf)
+            operand = self.expr(node.value.right)
+            self.increment(node, place, node.value.operator, operand, node.value.span)
+            return unit()
+        if not node.operator:
+            self.store(node, place, self.expr(node.value))
+            return unit()
+        old = self.load(node, place)
+        value = self.expr(node.value)
+        if node.operator in "+-" and not place.indices:
+            self.increment(node, place, node.operator, value, node.span, old)
+        else:
+            target = self.resolve(node.target, node.span)
+            self.store(node, place, self.binary(node.operator, old, value, target, node.span))
+        return unit()
+
+    def place(self, node: t.AssignTo) -> Place:
+        """Evaluate the indices of a place from left to right, with their bounds checks."""
+        start = 0
+        positions: Lits | None = None
+        width = len(self.state.values[node.var])
+        indices: list[Lits] = []
+        for step in node.steps:
+            base = self.resolve(step.base, step.span)
+            if step.index is None:
+                offset, width = component(base, step.number)
+            else:
+                assert isinstance(base, ArrayType)
+                index = self.expr(step.index)
+                width = base.element.bits
+                known = known_number(index)
+                if known is None:
+                    if positions is None:
+                        positions = np.arange(start, start + base.bits)
+                    self.state.panic(int(self.builder.at_least(index, base.size)), OUT_OF_BOUNDS, node.span)
+                    positions = positions.reshape(*positions.shape[:-1], base.size, width)
+                    indices.append(index)
+                    continue
+                if known >= base.size:
+                    self.state.panic(1, OUT_OF_BOUNDS, node.span)
+                    known = 0
+                    if base.size == 0:
+                        return Place(np.zeros((0, node_bits(self, node)), np.int64), [index])
+                offset = known * width
+            if positions is None:
+                start += offset
+            else:
+                positions = positions[..., offset : offset + width]
+        return Place(slice(start, start + width) if positions is None else positions, indices)
+
+    def load(self, node: t.AssignTo, place: Place) -> Lits:
+        """The value of a place now."""
+        rows = self.state.values[node.var][place.positions]
+        if not place.indices:
+            return rows.copy()
+        for index in place.indices:
+            shape = rows.shape[1:]
+            flat = rows.reshape(rows.shape[0], -1) if rows.size else np.zeros((0, int(np.prod(shape))), np.int64)
+            word, _ = self.builder.array_read(flat, index)
+            rows = word.reshape(shape)
+        return rows
+
+    def store(self, node: t.AssignTo, place: Place, value: Lits) -> None:
+        """Write a place."""
+        state, positions = self.state, place.positions
+        if not place.indices:
+            state.write(node.var, positions, value)
+            return
+        assert isinstance(positions, np.ndarray)
+        if positions.size == 0:
+            return
+        flat = positions.reshape(-1)
+        guarded = state.is_guarded(node.var, flat)
+        chosen = self.builder.decode(place.indices[0], positions.shape[0], state.path if guarded else None)
+        for depth, index in enumerate(place.indices[1:], start=1):
+            inner = self.builder.decode(index, positions.shape[depth])
+            chosen = self.builder.and_(chosen[..., None], inner)
+        old = state.values[node.var][positions]
+        new = self.builder.mux(chosen[..., None], value, old)
+        state.write(node.var, flat, new.reshape(-1), guarded=guarded)
+
+    def is_increment(self, node: t.AssignTo) -> bool:
+        """``x = x + e`` and ``x = x - e`` for a whole variable; e must not change it."""
+        value = node.value
+        return (
+            isinstance(value, t.BinaryOf)
+            and value.operator in ("+", "-")
+            and not node.steps
+            and isinstance(value.left, t.Use)
+            and value.left.var == node.var
+            and isinstance(value.right, t.Lit | t.Use | t.ConstUse | t.CastTo | t.Part)
+            and not any(isinstance(part, t.AssignTo) for part in t.walk(value.right))
+        )
+
+    def increment(
+        self, node: t.AssignTo, place: Place, operator: str, value: Lits, span: t.Span, old: Lits | None = None
+    ) -> None:
+        """Add to a place. On a path of its own the operand is masked instead of the result: one adder, no choice."""
+        state = self.state
+        type_ = self.resolve(node.target, node.span)
+        assert isinstance(type_, IntType) and isinstance(place.positions, slice)
+        now = state.values[node.var][place.positions]
+        if old is None:
+            old = now.copy()
+        masked = state.is_guarded(node.var, place.positions) and known_number(old) is None and bool((old == now).all())
+        if not masked:
+            result = self.binary(operator, old, value, type_, span)
+            state.write(node.var, place.positions, result)
+            return
+        operand = self.builder.and_(state.path, value)
+        minus = operator == "-"
+        result, overflow = add(self.builder, old, operand, type_.signed, self.bounds, minus=minus)
+        state.panic(overflow, OVERFLOW, span, guarded=True)
+        state.write(node.var, place.positions, result, guarded=True)
+
+
+def node_bits(lowering: PlaceLowering, node: t.AssignTo) -> int:
+    """Bits of the place of an assignment."""
+    return lowering.resolve(node.target, node.span).bits

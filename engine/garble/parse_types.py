@@ -1,0 +1,157 @@
+"""Types, array sizes, constant expressions and patterns."""
+
+from __future__ import annotations
+
+from engine.garble import syntax as s
+from engine.garble.cursor import Cursor, describe
+
+
+class TypeParser(Cursor):
+    """Grammar rules ``type``, ``size``, ``const_expr``, ``pattern``."""
+
+    def type(self) -> s.TypeExpr:
+        start = self.token.span
+        if self.accept("("):
+            items = self.list_of(self.type, ")")
+            return s.TupleTypeExpr(self.since(start), tuple(items))
+        if self.accept("["):
+            element = self.type()
+            self.expect(";", " between element type and size")
+            size = self.size()
+            self.expect("]", " after the array size")
+            return s.ArrayTypeExpr(self.since(start), element, size)
+        if self.token.kind == "ident":
+            return s.NamedType(start, self.advance().text)
+        hint = "references do not exist; values are copied" if self.token.kind in ("&", "&&") else ""
+        raise self.failure(f"expected a type, found {describe(self.token)}", hint)
+
+    def size(self) -> s.Size:
+        token = self.token
+        if token.kind == "int":
+            if token.suffix not in ("", "usize"):
+                raise self.failure(f"invalid array size `{token.text}`", "write the number without suffix or as usize")
+            self.advance()
+            return s.Size(token.span, token.value)
+        if token.kind == "ident":
+            self.advance()
+            return s.Size(token.span, token.text)
+        if token.kind == "const":
+            self.advance()
+            self.expect("{", " after `const`")
+            expression = self.const_expr()
+            self.expect("}", " after the constant expression")
+            return s.Size(self.since(token.span), expression)
+        raise self.failure(f"invalid array size {describe(token)}", "use a number, a constant or `const { ... }`")
+
+    def const_expr(self) -> s.ConstExpr:
+        left = self.const_term()
+        while self.token.kind in ("+", "-"):
+            operator = self.advance().kind
+            right = self.const_term()
+            left = s.ConstBinary(left.span.to(right.span), operator, left, right)
+        if self.token.kind in ("*", "/", "%", "&", "|", "^", "<<", ">>"):
+            raise self.failure(
+                f"invalid constant expression: `{self.token.text}` is not allowed",
+                "constants are built with +, -, max and min",
+            )
+        return left
+
+    def const_term(self) -> s.ConstExpr:
+        token = self.token
+        if token.kind in ("true", "false"):
+            self.advance()
+            return s.ConstLit(token.span, token.kind == "true")
+        if token.kind in ("int", "neg"):
+            self.advance()
+            return s.ConstLit(token.span, token.value, token.suffix)
+        if self.accept("("):
+            inner = self.const_expr()
+            self.expect(")", " in a constant expression")
+            return inner
+        if token.kind == "ident":
+            return self.const_word()
+        raise self.failure(
+            f"invalid constant expression: found {describe(token)}",
+            "constants are built from literals, constants, PARTY::NAME, max, min, + and -",
+        )
+
+    def const_word(self) -> s.ConstExpr:
+        token = self.advance()
+        if self.accept("::"):
+            name = self.identifier("the name of the external constant")
+            return s.ConstExternal(self.since(token.span), token.text, name.text)
+        if token.text in ("max", "min") and self.accept("("):
+            items = self.list_of(self.const_expr, ")")
+            if not items:
+                raise self.failure(f"invalid constant expression: `{token.text}` of nothing", "", token.span)
+            return s.ConstChoice(self.since(token.span), token.text, tuple(items))
+        return s.ConstName(token.span, token.text)
+
+    def pattern(self) -> s.Pattern:
+        token = self.token
+        if token.kind in ("true", "false"):
+            self.advance()
+            return s.BoolPattern(token.span, token.kind == "true")
+        if token.kind in ("int", "neg"):
+            return self.number_pattern()
+        if self.accept("("):
+            items = self.list_of(self.pattern, ")")
+            return s.TuplePattern(self.since(token.span), tuple(items))
+        if token.kind == "ident":
+            return self.word_pattern()
+        hint = "`mut` is not allowed inside patterns" if token.kind == "mut" else ""
+        raise self.failure(f"invalid pattern: found {describe(token)}", hint)
+
+    def number_pattern(self) -> s.Pattern:
+        low = self.advance()
+        high, exclusive = low, False
+        if self.token.kind in ("..", "..="):
+            exclusive = self.advance().kind == ".."
+            if self.token.kind not in ("int", "neg"):
+                raise self.failure(f"invalid range pattern: expected a number, found {describe(self.token)}")
+            high = self.advance()
+            if low.suffix != high.suffix:
+                raise self.failure(
+                    "invalid range pattern: the ends have different types",
+                    "give both ends the same suffix",
+                    low.span.to(high.span),
+                )
+        negative = low.value < 0 or high.value < 0 or "neg" in (low.kind, high.kind)
+        span = low.span.to(high.span)
+        return s.RangePattern(span, low.value, high.value - int(exclusive), low.suffix, negative)
+
+    def word_pattern(self) -> s.Pattern:
+        token = self.advance()
+        if self.accept("::"):
+            variant = self.identifier("the name of a variant")
+            payload = tuple(self.list_of(self.pattern, ")")) if self.accept("(") else None
+            return s.EnumPattern(self.since(token.span), token.text, variant.text, payload)
+        if self.token.kind == "{":
+            self.advance()
+            fields, open_end = self.pattern_fields()
+            return s.StructPattern(self.since(token.span), token.text, fields, open_end)
+        return s.BindPattern(token.span, token.text)
+
+    def pattern_fields(self) -> tuple[tuple[tuple[str, s.Pattern, s.Span], ...], bool]:
+        fields: list[tuple[str, s.Pattern, s.Span]] = []
+        while not self.accept("}"):
+            if self.accept(".."):
+                self.expect("}", " after `..`")
+                return tuple(fields), True
+            name = self.identifier("a field name")
+            pattern = self.pattern() if self.accept(":") else s.BindPattern(name.span, name.text)
+            fields.append((name.text, pattern, name.span))
+            if self.token.kind != "}":
+                self.expect(",", " between fields")
+        return tuple(fields), False
+
+    def list_of(self, rule, close: str) -> list:  # type: ignore[no-untyped-def]
+        """``[ X { "," X } [ "," ] ] close``, the opening bracket already taken."""
+        items = []
+        while not self.accept(close):
+            items.append(rule())
+            if self.token.kind != close:
+                if self.token.kind != ",":
+                    raise self.failure(f"expected `,` or `{close}`, found {describe(self.token)}")
+                self.advance()
+        return items

@@ -1,0 +1,228 @@
+"""From source text to programs: check once, compile for an entry function and constants (design, section 3)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from engine.circuit import Circuit
+from engine.circuit.errors import CircuitError
+from engine.errors import GarbleError
+from engine.garble import typed as t
+from engine.garble.checker import check
+from engine.garble.constants import Constants
+from engine.garble.definitions import Definitions
+from engine.garble.diagnostics import NOWHERE, Diagnostic, Reporter, did_you_mean, make_error
+from engine.garble.lexer import scan
+from engine.garble.literals import LiteralProblem, literal_error, parse_literal
+from engine.garble.lowering import is_one_array, lower_program, parties_of
+from engine.garble.panics import PANIC_BITS, read_panic
+from engine.garble.parser import parse
+from engine.garble.types import ArrayT
+from engine.values import BoolType, IntType, Literal, Type, decode, encode, from_json, to_json
+
+RECURSION = 100_000  # nesting of expressions; pure Python calls need no room on the machine's stack
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled entry function."""
+
+    circuit: Circuit
+    function: str
+    parameter_names: tuple[str, ...]
+    parameter_types: tuple[Type, ...]
+    result_type: Type
+    constants: dict[str, int | bool]
+    source: str = field(repr=False, default="")
+    filename: str | None = None
+
+    @property
+    def parties(self) -> int:
+        """Number of input parties."""
+        return len(self.parameter_types)
+
+    def encode(self, party: int, literal: Any) -> np.ndarray:
+        """Input bits of a party, uint8 of 0/1: ``literal`` is a text, a Literal, or a plain Python value."""
+        if not 0 <= party < self.parties:
+            raise literal_error(LiteralProblem(f"the program has {self.parties} parties"), f"party {party}")
+        type_, name = self.parameter_types[party], self.parameter_names[party]
+        what = f"argument {party + 1} (`{name}`: {type_})"
+        text = literal if isinstance(literal, str) else ""
+        try:
+            if isinstance(literal, str):
+                literal = parse_literal(type_, literal)
+            elif isinstance(literal, Literal):
+                literal = literal.value if literal.type == type_ else retyped(literal, type_)
+            return encode(type_, literal)
+        except LiteralProblem as problem:
+            raise literal_error(problem, what, text) from None
+        except (ValueError, OverflowError) as error:
+            raise literal_error(LiteralProblem(str(error)), what) from None
+
+    def decode(self, bits: Any) -> Literal:
+        """The result in output bits (161 panic bits, then the value).
+
+        Raises GarblePanic, GarbleError (input) for an enum tag without variant, ValueError for a wrong number of bits.
+        """
+        array = np.asarray(bits, dtype=np.uint8).reshape(-1)
+        if array.size != PANIC_BITS + self.result_type.bits:
+            raise ValueError(f"{PANIC_BITS + self.result_type.bits} output bits expected, not {array.size}")
+        panic = read_panic(array, self.source, self.filename)
+        if panic is not None:
+            raise panic
+        try:
+            return Literal(self.result_type, decode(self.result_type, array[PANIC_BITS:]))
+        except ValueError as error:  # a party gave an enum tag that no variant has
+            raise literal_error(LiteralProblem(str(error)), "result") from None
+
+    def evaluate(self, arguments: Sequence[Any]) -> str:
+        """Plain evaluation: one literal a party, result as text. Raises GarbleError (input) and GarblePanic."""
+        if len(arguments) != self.parties:
+            message = f"`{self.function}` has {self.parties} parties, found {len(arguments)} arguments"
+            raise literal_error(LiteralProblem(f"give {', '.join(self.parameter_names)}"), message)
+        inputs = [self.encode(party, literal) for party, literal in enumerate(arguments)]
+        return str(self.decode(self.circuit.evaluate(inputs)))
+
+
+@dataclass(frozen=True)
+class TypedProgram:
+    """A checked program: no value of an external constant is needed yet."""
+
+    definitions: Definitions = field(repr=False)
+    functions: dict[str, t.TypedFunction] = field(repr=False)
+    source: str = field(repr=False)
+    filename: str | None = None
+
+    @property
+    def external_constants(self) -> dict[tuple[str, str], IntType | BoolType]:
+        """(party name, constant name) -> type, for every value that compilation needs from outside."""
+        return dict(self.definitions.externals)  # type: ignore[arg-type]
+
+    def function(self, name: str = "main") -> t.TypedFunction:
+        """A public function; GarbleError of category ``compile`` when there is none of that name."""
+        found = self.functions.get(name)
+        if found is not None and found.public:
+            return found
+        public = [item.name for item in self.functions.values() if item.public]
+        if found is not None:
+            span, message, hint = found.span, f"entry function `{name}` is not public", "declare it `pub fn`"
+        else:
+            span, message = NOWHERE, f"entry function `{name}` not found"
+            hint = did_you_mean(name, public) or (f"public are: {', '.join(public)}" if public else "")
+        raise self._error(Diagnostic(span, message, hint))
+
+    def parties(self, function: str = "main") -> int | None:
+        """Number of input parties; None when it is the value of a constant."""
+        entry = self.function(function)
+        if not is_one_array(entry):
+            return len(entry.parameters)
+        type_ = entry.parameters[0].type
+        assert isinstance(type_, ArrayT)
+        return int(type_.size[1]) if type_.size[0] == "num" else None
+
+    def join_parameters(self, function: str = "main") -> set[int]:
+        """Numbers of the parameters that are passed directly to ``join`` or ``join_iter``, never assigned."""
+        entry = self.function(function)
+        numbers = {parameter.var: number for number, parameter in enumerate(entry.parameters)}
+        joined: set[int] = set()
+        for node in t.walk(entry.body):
+            if isinstance(node, t.ForJoin | t.JoinOf):
+                joined |= {side.var for side in (node.left, node.right) if isinstance(side, t.Use)}
+        assigned = {node.var for node in t.walk(entry.body) if isinstance(node, t.AssignTo)}
+        return {numbers[var] for var in joined - assigned if var in numbers}
+
+    def compile(self, function: str = "main", consts: Mapping[str, Mapping[str, Any]] | None = None) -> Program:
+        """The program for an entry function and values of the external constants."""
+        entry = self.function(function)
+        reporter = Reporter(self.source, self.filename)
+        with deep_recursion(reporter):
+            constants = Constants(self.definitions, consts, reporter)
+            inputs = parties_of(entry, constants)
+            result = constants.resolve(entry.result, entry.span)
+            if sum(type_.bits for _, type_ in inputs) == 0:
+                message = f"the parameters of `{function}` have no bits, so there is nothing to compute on"
+                raise self._error(Diagnostic(entry.span, message, "add a parameter with a value"))
+            circuit = lower_program(self.functions, entry, constants, inputs)
+        names = tuple(name for name, _ in inputs)
+        types = tuple(type_ for _, type_ in inputs)
+        externals = dict(constants.externals)
+        return Program(circuit, function, names, types, result, externals, self.source, self.filename)
+
+    def _error(self, diagnostic: Diagnostic) -> GarbleError:
+        return make_error("compile", [diagnostic], self.source, self.filename)
+
+
+def check_program(source: str, filename: str | None = None) -> TypedProgram:
+    """Scan, parse and check a program. Raises GarbleError of category scan, parse or type."""
+    reporter = Reporter(source, filename)
+    with deep_recursion(reporter):
+        tokens = scan(source, reporter)
+        reporter.raise_if_any("scan")
+        items = parse(tokens, reporter)
+        reporter.raise_if_any("parse")
+        definitions, functions = check(items, reporter)
+        reporter.raise_if_any("type")
+    return TypedProgram(definitions, functions, source, filename)
+
+
+def compile_program(
+    source: str,
+    function: str = "main",
+    consts: Mapping[str, Mapping[str, Any]] | None = None,
+    filename: str | None = None,
+) -> Program:
+    """Check and compile. ``consts``: party name -> constant name -> int, bool or literal text."""
+    return check_program(source, filename).compile(function, consts)
+
+
+def retyped(literal: Literal, type_: Type) -> Any:
+    """The value of a literal whose type was put together elsewhere; number types must match exactly."""
+    return from_json(type_, to_json(literal.type, literal.value))
+
+
+@contextmanager
+def deep_recursion(reporter: Reporter) -> Iterator[None]:
+    """Allow deeply nested programs; one that is still too deep, or too large, becomes an error of its stage."""
+    _NESTING.enter()
+    try:
+        yield
+    except RecursionError:
+        item = Diagnostic(NOWHERE, "the program is nested too deeply", "split long expressions")
+        raise make_error("parse", [item], reporter.source, reporter.filename) from None
+    except CircuitError as error:
+        item = Diagnostic(NOWHERE, error.message, error.hint)
+        raise make_error("compile", [item], reporter.source, reporter.filename) from None
+    finally:
+        _NESTING.leave()
+
+
+class _Nesting:
+    """Raises the interpreter's recursion limit while some thread compiles."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.users = 0
+        self.before = 0
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.users == 0:
+                self.before = sys.getrecursionlimit()
+                sys.setrecursionlimit(max(self.before, RECURSION))
+            self.users += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                sys.setrecursionlimit(self.before)
+
+
+_NESTING = _Nesting()

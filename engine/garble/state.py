@@ -1,0 +1,210 @@
+"""Variables and paths while a program is lowered: what a branch changed, and how it is merged (section 9).
+
+A variable is a flat array of literals (the encoding of its value). Each conditional part of a program is a scope with a
+condition; its path is the AND of all conditions around it. For every outer variable that a scope writes, it keeps the
+value at entry and, for each bit, whether the bit is *guarded*: equal to the value at entry whenever the path is false.
+Guarded bits need no multiplexer when the scope ends. Merges use the full path, so that a merged bit is guarded for
+all scopes further out: one AND a bit, however deep the nesting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.circuit import Builder
+from engine.garble.diagnostics import Span
+from engine.garble.panics import Panics
+
+Lits = np.ndarray
+
+
+@dataclass(slots=True)
+class Change:
+    """What a scope did to an outer variable: value at entry, and which bits are not guarded (None: none).
+
+    All loose bits are in ``low <= bit < high``, so that a write to a large array costs little.
+    """
+
+    base: Lits
+    loose: Lits | None = None
+    low: int = 0
+    high: int = 0
+
+    def loosen(self, bits: slice | Lits) -> None:
+        """Bits that were assigned without a guard."""
+        if self.loose is None:
+            self.loose = np.zeros(len(self.base), bool)
+        self.loose[bits] = True
+        if isinstance(bits, slice):
+            low, high = bits.start, bits.stop
+        else:
+            low, high = (int(bits.min()), int(bits.max()) + 1) if bits.size else (0, 0)
+        self.low, self.high = (min(self.low, low), max(self.high, high)) if self.high else (low, high)
+
+    def changed(self, now: Lits, within: slice) -> Lits:
+        """Loose bits in a range whose value is another one now."""
+        if self.loose is None:
+            return np.zeros(within.stop - within.start, bool)
+        return self.loose[within] & (now[within] != self.base[within])
+
+    @property
+    def range(self) -> slice:
+        """Where loose bits are."""
+        return slice(self.low, self.high)
+
+
+@dataclass(slots=True)
+class Scope:
+    """A conditional part of the program."""
+
+    condition: int
+    path: int = -1  # computed on first use
+    changes: dict[int, Change] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
+
+
+class State:
+    """Variables, scopes and panics of one lowering."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.panics = Panics()
+        self.values: dict[int, Lits] = {}
+        self.depths: dict[int, int] = {}
+        self.owned: set[int] = set()  # variables whose array nobody else holds: may be changed in place
+        self.scopes = [Scope(1, 1)]
+
+    # ---- paths and panics
+
+    @property
+    def path(self) -> int:
+        """Literal that is true when the code at this point is executed."""
+        for number, scope in enumerate(self.scopes):
+            if scope.path < 0:
+                scope.path = int(self.builder.and_(self.scopes[number - 1].path, scope.condition))
+        return self.scopes[-1].path
+
+    def panic(self, condition: int, reason: int, span: Span, *, guarded: bool = False) -> None:
+        """Note a panic site. A condition seen before on the way to here needs no second site."""
+        condition = int(condition)
+        if condition == 0 or any(condition in scope.seen for scope in self.scopes):
+            return
+        self.scopes[-1].seen.add(condition)
+        if len(self.scopes) > 1 and not guarded:
+            condition = int(self.builder.and_(self.path, condition))
+        self.panics.add(condition, reason, span)
+
+    # ---- variables
+
+    def declare(self, var: int, value: Lits) -> None:
+        """Bind a variable in the current scope."""
+        self.values[var] = value
+        self.depths[var] = len(self.scopes) - 1
+        self.owned.discard(var)
+
+    def read(self, var: int) -> Lits:
+        """The value; the caller may keep it."""
+        self.owned.discard(var)
+        return self.values[var]
+
+    def is_guarded(self, var: int, bits: slice | Lits) -> bool:
+        """Whether a guarded write to these bits saves a multiplexer: inner scope, nothing loose there yet."""
+        if self.depths[var] >= len(self.scopes) - 1:
+            return False
+        change = self.scopes[-1].changes.get(var)
+        return change is None or change.loose is None or not change.loose[bits].any()
+
+    def write(self, var: int, bits: slice | Lits, new: Lits, *, guarded: bool = False) -> None:
+        """Replace some bits of a variable. Guarded: the new bits equal the old ones when the path is false."""
+        old = self.values[var]
+        if self.depths[var] < len(self.scopes) - 1:
+            scope = self.scopes[-1]
+            change = scope.changes.get(var)
+            if change is None:
+                change = scope.changes[var] = Change(old)
+                self.owned.discard(var)
+            if not guarded:
+                change.loosen(bits)
+        if var not in self.owned:
+            old = self.values[var] = old.copy()
+            self.owned.add(var)
+        old[bits] = new
+
+    # ---- scopes
+
+    def enter(self, condition: int) -> None:
+        """Begin code that is executed only if the condition holds."""
+        self.scopes.append(Scope(int(condition)))
+
+    def leave(self) -> None:
+        """End a scope without alternative: its changes hold if its path was taken."""
+        self.path  # noqa: B018 - the path of the scope is needed after it ended
+        scope = self.scopes.pop()
+        for var, change in scope.changes.items():
+            self._replace(var, change.base, self._select(scope.path, var, change))
+
+    def suspend(self) -> tuple[Scope, dict[int, Lits]]:
+        """End the first of two alternatives. Guarded bits stay (they are unchanged for the other one)."""
+        self.path  # noqa: B018
+        scope = self.scopes.pop()
+        results = {}
+        for var, change in scope.changes.items():
+            now = results[var] = self.values[var]
+            self.owned.discard(var)
+            if change.loose is not None:
+                part = change.range
+                start = self.values[var] = now.copy()
+                start[part] = np.where(change.loose[part], change.base[part], now[part])
+        return scope, results
+
+    def join(self, first: Scope, results: dict[int, Lits], condition: int) -> None:
+        """End the second of two alternatives and merge both."""
+        self.path  # noqa: B018
+        second = self.scopes.pop()
+        for var in {**first.changes, **second.changes}:
+            one, two = first.changes.get(var), second.changes.get(var)
+            if one is None:
+                assert two is not None
+                self._replace(var, two.base, self._select(second.path, var, two))
+            else:
+                self._merge(var, (first.path, second.path, condition), results[var], one, two)
+
+    def _select(self, path: int, var: int, change: Change) -> Lits:
+        """The value after a scope: loose bits chosen by its path, guarded bits as they are."""
+        now = self.values[var]
+        picked = np.flatnonzero(change.changed(now, change.range)) + change.low
+        if len(picked):
+            if var not in self.owned:
+                now = now.copy()
+            now[picked] = self.builder.mux(path, now[picked], change.base[picked])
+        return now
+
+    def _merge(self, var: int, paths: tuple[int, int, int], result: Lits, one: Change, two: Change | None) -> None:
+        now = self.values[var]
+        second = two if two is not None else Change(now)
+        part = slice(min(one.low, second.low), max(one.high, second.high))
+        if not one.high or not second.high:
+            part = one.range if one.high else second.range
+        loose1, loose2 = one.changed(result, part), second.changed(now, part)
+        both = np.flatnonzero(loose1 & loose2) + part.start
+        merged = now.copy()
+        cases = (
+            (np.flatnonzero(loose1 & ~loose2) + part.start, paths[0], result, now),
+            (np.flatnonzero(loose2 & ~loose1) + part.start, paths[1], now, second.base),
+            (both, paths[2], result, now),
+        )
+        for picked, select, yes, no in cases:
+            if len(picked):
+                merged[picked] = self.builder.mux(select, yes[picked], no[picked])
+        self._replace(var, one.base, merged, both)
+
+    def _replace(self, var: int, base: Lits, merged: Lits, loose: Lits | None = None) -> None:
+        """Give an outer variable its merged value, as one write in the scope around."""
+        self.owned.discard(var)
+        if self.depths[var] < len(self.scopes) - 1:
+            change = self.scopes[-1].changes.setdefault(var, Change(base))
+            if loose is not None and len(loose):
+                change.loosen(loose)
+        self.values[var] = merged

@@ -1,0 +1,107 @@
+"""Authenticated bits of one batch: extension, consistency check, output (spec: protocol, section 6; Roy22).
+
+A batch is a function of the session and its number alone: stream offsets, coins and random labels derive from it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.mpc.coins import Coins
+from engine.mpc.correlation import Correlation
+from engine.mpc.session import Session
+from engine.mpc.shares import Shares
+from engine.oracle import COTFS, COTV, RO, same
+from engine.ot import softspoken
+
+
+class BitExtension:
+    """Sections 6.1 to 6.3 for one batch and all peers."""
+
+    def __init__(self, session: Session, correlation: Correlation, coins: Coins, batch: int) -> None:
+        self.session, self.correlation, self.coins, self.batch = session, correlation, coins, batch
+        params = session.params
+        self.count = params.shares(batch)
+        self.blocks = params.blocks(batch)
+        self.offset = params.stream_offset(batch)
+        self.shape = (params.trees, self.blocks + 1, 2)
+        #: nb data blocks and one sacrificial block, the same towards everybody
+        self.x = session.random.blocks(f"bits/{batch}", self.blocks + 1)
+        self.planes_v: dict[int, np.ndarray] = {}
+        self.planes_w: dict[int, np.ndarray] = {}
+        self.challenge_out: dict[int, bytes] = {}
+        self.challenge_in: dict[int, bytes] = {}
+
+    def bits_for(self, peer: int) -> np.ndarray:
+        """The bit string used towards ``peer``: honest parties use one for all."""
+        return self.x
+
+    def corrections(self) -> None:
+        """COT_D: send the corrections, receive everybody's and compute the key planes."""
+        session, batch = self.session, self.batch
+        for peer in session.peers:
+            d, self.planes_v[peer] = softspoken.extend_bits(
+                self.correlation.bits[peer], self.bits_for(peer), self.offset, session.workers
+            )
+            session.channel.send(peer, "COT_D", d, a=batch)
+            self._challenge(self.challenge_out, peer, session.party, d, peer)
+        for peer in session.peers:
+            d = session.channel.recv(peer, "COT_D", np.uint64, self.shape, a=batch)
+            self._challenge(self.challenge_in, session.party, peer, d, peer)
+            self.planes_w[peer] = softspoken.extend_keys(
+                self.correlation.keys[peer], self.correlation.alpha, d, self.offset, session.workers
+            )
+        session.channel.round("COT_D")
+
+    def _challenge(self, table: dict[int, bytes], i: int, j: int, d: np.ndarray, peer: int) -> None:
+        if self.session.params.fiat_shamir:
+            table[peer] = RO(COTFS, self.session.sid, self.batch, i, j, d)[:16]
+
+    def check(self) -> None:
+        """6.2: every peer used one bit string with everybody and the right correlation, before any use."""
+        session, batch = self.session, self.batch
+        if session.params.fiat_shamir:
+            sent = self.challenge_out
+            received = self.challenge_in
+        else:
+            coin = self.coins.open("cot", batch)
+            sent = received = dict.fromkeys(session.peers, coin)
+        first = session.peers[0]
+        own = softspoken.fold_planes(sent[first], self.x[None])[0]
+        for peer in session.peers:
+            folded = softspoken.fold_planes(sent[peer], self.planes_v[peer])
+            session.channel.send(peer, "COT_V", self.digest(peer, session.party, folded), a=batch)
+        x_folds = session.broadcast("COT_X", own.tobytes(), 16, a=batch)
+        for peer in session.peers:
+            theirs = session.recv_bytes(peer, "COT_V", 32, a=batch)
+            x_fold = np.frombuffer(x_folds[peer], np.uint64)
+            expected = self._expected(received[peer], peer, x_fold)
+            ok = same(theirs, self.digest(session.party, peer, expected))
+            session.require(ok, "COT_V", "the extension's consistency check failed", peer)
+
+    def _expected(self, challenge: bytes, peer: int, x_fold: np.ndarray) -> np.ndarray:
+        """E_e = F(W_e) xor (bit e of D) X."""
+        bits = np.unpackbits(self.session.delta.view(np.uint8), bitorder="little").astype(np.uint64)
+        mask = (np.uint64(0) - bits)[:, None]
+        return softspoken.fold_planes(challenge, self.planes_w[peer]) ^ (mask & x_fold[None, :])
+
+    def digest(self, i: int, j: int, folded: np.ndarray) -> bytes:
+        """v_{i,j} from the 128 folds."""
+        return RO(COTV, self.session.sid, self.batch, i, j, np.ascontiguousarray(folded))
+
+    def output(self) -> Shares:
+        """6.3: rows of the planes with the LSB convention; the planes are given up."""
+        shares = Shares.empty(len(self.session.peers), self.count)
+        data = self.x[: self.blocks]
+        for index, peer in enumerate(self.session.peers):
+            softspoken.rows(self.planes_v.pop(peer), data, shares.macs[index], self.session.workers)
+            softspoken.rows(self.planes_w.pop(peer), None, shares.keys[index], self.session.workers)
+        return shares
+
+
+def run(session: Session, correlation: Correlation, coins: Coins, batch: int) -> Shares:
+    """The authenticated shares of ``batch`` in the order of section 6, checked."""
+    extension = BitExtension(session, correlation, coins, batch)
+    extension.corrections()
+    extension.check()
+    return extension.output()

@@ -1,0 +1,125 @@
+"""Finished triples and masks, handed out in order; the next batch is produced while the present one is used."""
+
+from __future__ import annotations
+
+import threading
+
+from engine.mpc.bucketing import Triples
+from engine.mpc.preprocessing import Batch, Preprocessing
+from engine.mpc.shares import Shares
+
+
+class Pool:
+    """Triples and masks by their session-wide numbers: batch c holds (c-1)L .. cL-1 and (c-1)mw .. c*mw-1.
+
+    A producer thread makes at most ``ahead`` batches more than were asked for, so memory is bounded by batches, not
+    by the circuit.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, *, ahead: int = 1) -> None:
+        self._make = preprocessing
+        self._layer = preprocessing.session.params.layer
+        self._width = preprocessing.session.params.masks
+        self._ahead = ahead
+        self._nothing = Shares.empty(len(preprocessing.session.peers), 0)
+        self._batches: dict[int, Batch] = {}
+        self._made = 0
+        self._asked = 0
+        self._needed = 0
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    @property
+    def made(self) -> int:
+        """Number of finished batches (cdone of section 9.1)."""
+        return self._made
+
+    def reserve(self, triples: int, masks: int) -> None:
+        """Let batches be produced up to the one that holds these many triples and masks."""
+        needed = max(1, -(-triples // self._layer), -(-masks // self._width))
+        with self._changed:
+            self._needed = max(self._needed, needed)
+            self._changed.notify_all()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._produce, name="preprocessing", daemon=True)
+            self._thread.start()
+
+    def triples(self, start: int, count: int) -> Triples:
+        """Triples start .. start+count-1; waits until they are made."""
+        if count == 0:
+            return Triples(self._nothing, self._nothing, self._nothing)
+        parts = [batch.triples[cut] for batch, cut in self._parts(start, count, self._layer)]
+        return Triples(_join([t.x for t in parts]), _join([t.y for t in parts]), _join([t.z for t in parts]))
+
+    def masks(self, start: int, count: int) -> Shares:
+        """Mask shares start .. start+count-1."""
+        if count == 0:
+            return self._nothing
+        return _join([batch.masks[cut] for batch, cut in self._parts(start, count, self._width)])
+
+    def release(self, triples: int, masks: int) -> None:
+        """Everything below these numbers was used: forget it."""
+        keep = min(triples // self._layer, masks // self._width)
+        with self._changed:
+            for c in [c for c in self._batches if c <= keep]:
+                batch = self._batches.pop(c)
+                for shares in (batch.triples.x, batch.triples.y, batch.triples.z, batch.masks):
+                    shares.wipe()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop producing."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _parts(self, start: int, count: int, size: int) -> list[tuple[Batch, slice]]:
+        parts: list[tuple[Batch, slice]] = []
+        while count > 0:
+            c, at = divmod(start, size)
+            take = min(count, size - at)
+            parts.append((self._batch(c + 1), slice(at, at + take)))
+            start, count = start + take, count - take
+        return parts
+
+    def _batch(self, c: int) -> Batch:
+        with self._changed:
+            self._asked = max(self._asked, c)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: c in self._batches or self._error is not None)
+            if c not in self._batches:
+                assert self._error is not None
+                raise self._error
+            return self._batches[c]
+
+    def _produce(self) -> None:
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed or self._may_make())
+                    if self._closed:
+                        return
+                    c = self._made + 1
+                batch = self._make.produce(c, (self._made, self._needed))
+                with self._changed:
+                    self._batches[c] = batch
+                    self._made = c
+                    self._changed.notify_all()
+        except BaseException as error:  # handed to whoever waits for the batch
+            # Peers are told at once: the thread that uses batches may itself be waiting for a peer.
+            dead = self._make.session.end(error)
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+            self._make.session.channel.inbox.fail(dead)
+
+    def _may_make(self) -> bool:
+        return self._made < self._needed and self._made < max(1, self._asked) + self._ahead
+
+
+def _join(parts: list[Shares]) -> Shares:
+    return Shares.concatenate(parts)

@@ -1,0 +1,239 @@
+"""The parts of a policy that speak of databases: ``input``, ``output`` and ``constants``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.policy.checker import Checker, type_name
+from engine.policy.jsontext import child
+from engine.policy.model import (
+    Constant,
+    InputSpec,
+    LiteralConstant,
+    MaxBytes,
+    OutputSpec,
+    RowCount,
+    SqlConstant,
+)
+from engine.policy.urls import DATABASE_KINDS, database_kind, resolve_sqlite, url_of_parts
+
+SORTS = ("auto", "key", "none", "error")
+TEXTS = ("auto", "text", "bytes", "hex", "quoted")
+KEEPS = ("all", "matched")
+MAX_CONSTANTS = 1000
+
+INPUT_KEYS = (
+    "db",
+    "query",
+    "setup",
+    "sort",
+    "allow_duplicates",
+    "allow_empty",
+    "max_rows",
+    "read_only",
+    "statement_timeout",
+)
+INPUT_LATER = (
+    "file",
+    "rows",
+    "literal",
+    "null",
+    "text",
+    "columns",
+    "delimiter",
+    "header",
+    "encoding",
+    "null_values",
+)
+OUTPUT_KEYS = ("db", "query", "setup", "text", "keep")
+OUTPUT_LATER = ("url", "headers", "file", "ledger")
+DB_PARTS = ("driver", "host", "port", "database", "user", "password", "params")
+
+_LITERAL_TAGS = {
+    "NumUnsigned",
+    "NumSigned",
+    "Array",
+    "ArrayRepeat",
+    "Tuple",
+    "Struct",
+    "Enum",
+    "Range",
+}
+
+
+def read_input(check: Checker, root: Mapping[str, Any], base: Path, secrets: tuple[str, ...]) -> InputSpec | None:
+    """The ``input`` object, or None when it is absent, null or wrong."""
+    value = _section(check, root, "input")
+    if value is None:
+        return None
+    check.unknown("/input", value, INPUT_KEYS + INPUT_LATER)
+    check.not_yet("/input", value, INPUT_LATER)
+    if any(value.get(key) is not None for key in ("file", "rows", "literal")):
+        return None
+    db = _database(check, value, "input", base)
+    spec = InputSpec(
+        db=db or "",
+        query=_query(check, value, "/input") or "",
+        setup=check.string(value, "/input", "setup", None),
+        sort=check.choice(value, "/input", "sort", "auto", SORTS),
+        allow_duplicates=check.boolean(value, "/input", "allow_duplicates", False),
+        allow_empty=check.boolean(value, "/input", "allow_empty", False),
+        max_rows=check.bounded(value, "/input", "max_rows", 10_000_000, 1, 2**31 - 1),
+        read_only=check.boolean(value, "/input", "read_only", True),
+        statement_timeout=check.seconds(value, "/input", "statement_timeout", 300.0) or 300.0,
+        secrets=secrets,
+    )
+    return spec if db else None
+
+
+def read_output(check: Checker, root: Mapping[str, Any], base: Path, secrets: tuple[str, ...]) -> OutputSpec | None:
+    """The ``output`` object, or None when it is absent, null or wrong."""
+    if isinstance(root.get("output"), (str, list)):
+        form = "an output URL or '-'" if isinstance(root["output"], str) else "a list of outputs"
+        check.problem("/output", f"{form}: not supported yet; use an object with 'db' and 'query'")
+        return None
+    value = _section(check, root, "output")
+    if value is None:
+        return None
+    check.unknown("/output", value, OUTPUT_KEYS + OUTPUT_LATER)
+    check.not_yet("/output", value, [key for key in OUTPUT_LATER if value.get(key) is not False])
+    if any(value.get(key) is not None for key in ("url", "file")):
+        return None
+    db = _database(check, value, "output", base)
+    spec = OutputSpec(
+        db=db or "",
+        query=_query(check, value, "/output") or "",
+        setup=check.string(value, "/output", "setup", None),
+        text=check.choice(value, "/output", "text", "auto", TEXTS),
+        keep=check.choice(value, "/output", "keep", "all", KEEPS),
+        secrets=secrets,
+    )
+    return spec if db else None
+
+
+def read_constants(check: Checker, root: Mapping[str, Any]) -> dict[str, Constant]:
+    """The ``constants`` object."""
+    value = check.table(root, "", "constants", {}) or {}
+    if len(value) > MAX_CONSTANTS:
+        check.problem("/constants", f"{len(value)} constants, at most {MAX_CONSTANTS} are allowed")
+        return {}
+    found: dict[str, Constant] = {}
+    for name, item in value.items():
+        place = child("/constants", name)
+        if re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is None:
+            check.problem(place, "a constant's name consists of A-Z, 0-9 and _ and does not start with a digit")
+        constant = _constant(check, place, item)
+        if constant is not None:
+            found[name] = constant
+    return found
+
+
+def _constant(check: Checker, place: str, value: Any) -> Constant | None:
+    if isinstance(value, (bool, int)):
+        return LiteralConstant(value)
+    if isinstance(value, str):
+        if value in ("True", "False"):
+            return LiteralConstant(value == "True")
+        if value.strip():
+            return SqlConstant(value)
+        check.problem(place, "empty query")
+        return None
+    if not isinstance(value, dict):
+        check.problem(place, f"expected query, number, boolean or object, got {type_name(value)}")
+        return None
+    if set(value) == {"rows"} and value["rows"] is True:
+        return RowCount()
+    if set(value) == {"max_bytes"}:
+        column = value["max_bytes"]
+        if isinstance(column, str) or (isinstance(column, int) and not isinstance(column, bool) and column >= 0):
+            return MaxBytes(column)
+        check.problem(child(place, "max_bytes"), "expected a column's name, or its number counted from 0")
+        return None
+    if "pad_to" in value:
+        check.problem(child(place, "pad_to"), "not supported yet")
+        return None
+    if len(value) == 1 and set(value) <= _LITERAL_TAGS:
+        return LiteralConstant(value)
+    check.problem(
+        place,
+        'expected {"rows": true}, {"max_bytes": column} or a literal such as {"NumUnsigned": [4, "Usize"]}',
+    )
+    return None
+
+
+def _section(check: Checker, root: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+    value = root.get(key)
+    if value is None:
+        return None
+    if isinstance(value, dict) and len(value) == 1 and set(value) <= _LITERAL_TAGS:
+        check.problem(f"/{key}", "a literal in JSON form: not supported yet; use an object with 'db' and 'query'")
+        return None
+    section: dict[str, Any] | None = check.table(root, "", key)
+    return section
+
+
+def _query(check: Checker, value: Mapping[str, Any], pointer: str) -> str | None:
+    query: str | None = check.string(value, pointer, "query")
+    if query is not None and not query.strip():
+        check.problem(child(pointer, "query"), "empty query")
+    return query
+
+
+def _database(check: Checker, value: Mapping[str, Any], section: str, base: Path) -> str | None:
+    place = f"/{section}/db"
+    raw = value.get("db")
+    url = _url_of_object(check, place, raw) if isinstance(raw, dict) else check.string(value, f"/{section}", "db")
+    if url is None:
+        return None
+    kind = database_kind(url)
+    if kind is None:
+        scheme = url.partition(":")[0] if re.match(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:", url) else ""
+        what = f"unsupported scheme '{scheme}'" if scheme else "not a database URL"
+        check.sentence(place, f"{section}.db: {what} (use postgres, mysql, mariadb, sqlite)")
+        return None
+    if kind == "sqlite":
+        return resolve_sqlite(url, base)
+    problem = _server_url_problem(url)
+    if problem:
+        check.sentence(place, f"{section}.db: {problem}")
+        return None
+    return url
+
+
+def _server_url_problem(url: str) -> str | None:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        if not url.partition(":")[2].startswith("//") or not (parts.hostname or parts.path.strip("/")):
+            return "the URL names no host; write scheme://user:password@host:port/database"
+        if parts.port == 0:
+            return "port 0 cannot be used"
+    except ValueError:
+        return "the URL cannot be understood; percent-encode special characters of user and password"
+    return None
+
+
+def _url_of_object(check: Checker, place: str, value: dict[str, Any]) -> str | None:
+    before = len(check.problems)
+    check.unknown(place, value, DB_PARTS)
+    driver = check.string(value, place, "driver")
+    for key in ("host", "database", "user", "password"):
+        check.string(value, place, key, None)
+    if value.get("port") is not None:
+        check.bounded(value, place, "port", 1, 1, 65535)
+    params = check.table(value, place, "params", {}) or {}
+    if any(isinstance(item, (dict, list)) or item is None for item in params.values()):
+        check.problem(child(place, "params"), "expected strings or numbers")
+    if driver is not None and driver not in DATABASE_KINDS:
+        label = place.strip("/").replace("/", ".")
+        check.sentence(
+            place,
+            f"{label}: unsupported scheme '{driver}' (use postgres, mysql, mariadb, sqlite)",
+        )
+    if len(check.problems) > before:
+        return None
+    return url_of_parts({key: item for key, item in value.items() if item is not None})

@@ -1,0 +1,168 @@
+"""The JSON schema of policy files, for editors; made from the same tables that the loader checks against.
+
+``python -m engine.policy.schema`` prints it; ``policies/policy.schema.json`` is its output.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from engine.policy.databases import DB_PARTS, KEEPS, SORTS, TEXTS
+from engine.policy.model import Limits, SecurityLevel, Timeouts
+from engine.sources import DATABASE_KINDS
+
+Schema = dict[str, Any]
+
+PARTY: Schema = {"type": "integer", "minimum": 0}
+SECONDS: Schema = {"type": "number", "exclusiveMinimum": 0}
+
+
+def schema() -> Schema:
+    """The schema as Python objects (draft 2020-12)."""
+    found = _object(_top_level(), ["participants", "program", "leader", "party"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Policy of one party", **found}
+
+
+def _top_level() -> Schema:
+    return {
+        "$schema": _text("for editors"),
+        "version": {"const": 1, "default": 1},
+        "name": _text("label shown in logs and status"),
+        "participants": {
+            "description": "URL of each party; the place in the list is the party's number; the same for all parties",
+            "type": "array",
+            "items": {"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"},
+            "minItems": 2,
+            "maxItems": 255,
+        },
+        "program": {
+            "description": "path of the program (from this file's folder), or its source",
+            "oneOf": [
+                _text(""),
+                _object({"file": _text("path")}, ["file"]),
+                _object({"source": _text("")}, ["source"]),
+            ],
+        },
+        "program_sha256": {"type": "string", "pattern": "^(sha256:)?[0-9A-Fa-f]{64}$"},
+        "leader": {"description": "number of the party that starts the run", **PARTY},
+        "party": {"description": "this party's number", **PARTY},
+        "output_parties": {
+            "description": "who learns the result (default: the leader)",
+            "type": "array",
+            "items": PARTY,
+            "minItems": 1,
+            "uniqueItems": True,
+        },
+        "evaluator": {"description": "the party that evaluates the garbled circuit", "default": 0, **PARTY},
+        "input": _nullable(_input()),
+        "output": _nullable(_output()),
+        "constants": _constants(),
+        "allow_insecure": _flag("permit plain HTTP beyond loopback"),
+        "check_joins": _flag("prove inside the circuit that join inputs are ascending"),
+        "computation_id": {"type": ["string", "null"], "format": "uuid"},
+        "limits": _object({field.name: _number(field.default) for field in fields(Limits)}, []),
+        "timeouts": _object({field.name: _seconds(field.default) for field in fields(Timeouts)}, []),
+        "security": _object(
+            {
+                "rho": {"enum": [40, 64, 80], "default": SecurityLevel.rho},
+                "w": {"enum": [64, 128], "default": SecurityLevel.w},
+                "k": {"enum": [1, 2, 4, 6, 8, None]},
+            },
+            [],
+        ),
+    }
+
+
+def _input() -> Schema:
+    return _object(
+        {
+            "db": _database(),
+            "query": _text("one statement; a row per element, columns in the order of the tuple"),
+            "setup": {"type": ["string", "null"], "description": "statements that run before, without writing"},
+            "sort": {"enum": list(SORTS), "default": "auto"},
+            "allow_duplicates": _flag("accept join keys that occur more than once"),
+            "allow_empty": _flag("accept a query without rows"),
+            "max_rows": {"type": "integer", "minimum": 1, "default": 10_000_000},
+            "read_only": {"type": "boolean", "default": True},
+            "statement_timeout": {"default": 300.0, **SECONDS},
+        },
+        ["db", "query"],
+    )
+
+
+def _output() -> Schema:
+    return _object(
+        {
+            "db": _database(),
+            "query": _text("one statement that runs for each row; values are $1, $2 ... or ? or :name"),
+            "setup": {"type": ["string", "null"], "description": "statements that run once before the rows"},
+            "text": {"enum": list(TEXTS), "default": "auto"},
+            "keep": {"enum": list(KEEPS), "default": "all"},
+        },
+        ["db", "query"],
+    )
+
+
+def _database() -> Schema:
+    schemes = "|".join(DATABASE_KINDS)
+    parts: Schema = {name: _text("") for name in DB_PARTS}
+    parts["driver"] = {"enum": list(DATABASE_KINDS)}
+    parts["port"] = {"type": "integer", "minimum": 1, "maximum": 65535}
+    parts["params"] = {"type": "object"}
+    return {"oneOf": [{"type": "string", "pattern": f"^({schemes}|\\$)"}, _object(parts, ["driver"])]}
+
+
+def _constants() -> Schema:
+    forms = [
+        _text("a query of one row and one column, or 'True' or 'False'"),
+        {"type": ["integer", "boolean"]},
+        _object({"rows": {"const": True}}, ["rows"]),
+        _object({"max_bytes": {"type": ["integer", "string"]}}, ["max_bytes"]),
+        {"type": "object", "maxProperties": 1, "minProperties": 1, "description": "a literal in JSON form"},
+    ]
+    return {
+        "type": "object",
+        "description": "public values of this party that the program names as PARTY_<n>::NAME",
+        "propertyNames": {"pattern": "^[A-Z_][A-Z0-9_]*$"},
+        "additionalProperties": {"anyOf": forms},
+        "maxProperties": 1000,
+    }
+
+
+def _object(properties: Schema, required: list[str]) -> Schema:
+    found: Schema = {"type": "object", "properties": properties, "patternProperties": {"^x-": True}}
+    found["additionalProperties"] = False
+    if required:
+        found["required"] = required
+    return found
+
+
+def _nullable(found: Schema) -> Schema:
+    return {"oneOf": [{"type": "null"}, found]}
+
+
+def _text(description: str) -> Schema:
+    return {"type": "string", "description": description} if description else {"type": "string"}
+
+
+def _flag(description: str) -> Schema:
+    return {"type": "boolean", "default": False, "description": description}
+
+
+def _number(default: Any) -> Schema:
+    return {"type": "integer", "minimum": 1, "default": default}
+
+
+def _seconds(default: Any) -> Schema:
+    return {**SECONDS, "default": default} if default is not None else {"type": ["number", "null"]}
+
+
+def text() -> str:
+    """The schema as the text of the file."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    print(text(), end="")

@@ -1,0 +1,351 @@
+"""One party from start to end: the leader's single run, the contributor's many.
+
+Runs work in their own thread, so that the main thread is free for signals; see :meth:`Party.interrupt`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+from engine.errors import GarblePanic, PeerAborted, PolytuneError, RunError, SecurityError
+from engine.events import EventSink, Finished, Progress, ignore
+from engine.run import steps
+from engine.run.job import Job
+from engine.run.peers import Peers, Reply
+from engine.run.record import Run
+from engine.run.service import PartyService, printable
+from engine.run.terms import Difference, proposal
+from engine.run.watch import Watch
+from engine.transport.http.client import transport_reason
+from engine.transport.http.wire import PROTOCOL
+
+log = logging.getLogger("polytune")
+IDLE_LINE = "Listening for connection attempts from other parties"
+IDLE_SECONDS = 10.0
+
+
+class Interrupted(PolytuneError):
+    """A signal ended the run; the exit code is 128 + its number."""
+
+    code = "interrupted"
+
+    def __init__(self, signum: int) -> None:
+        super().__init__("interrupted")
+        self.exit_code = 128 + signum
+
+
+class Party:
+    """A party that follows ``job``; ``service`` answers its peers. Use :meth:`lead` or :meth:`contribute`."""
+
+    def __init__(self, job: Job, *, events: EventSink = ignore, state_dir: str = ".", program_name: str = "") -> None:
+        self.job = job
+        self.policy = job.policy
+        self.events = events
+        self.state_dir = state_dir
+        self.service = PartyService(job.policy, self._accepted, job.schema, program_name)
+        self._proposed: queue.Queue[Run | None] = queue.Queue()
+        self._interrupted: Interrupted | None = None
+        self._active = False
+
+    # -- signals ----------------------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way (also before the peers were asked)."""
+        return self._active
+
+    def interrupt(self, signum: int) -> bool:
+        """End what is under way: the run fails with :class:`Interrupted`, peers are told; an idle party ends.
+
+        Returns True when the run was already writing its result: that can only be cut off by ending the process.
+        """
+        self._interrupted = self._interrupted or Interrupted(signum)
+        self.service.close()
+        self._proposed.put(None)
+        run = self.service.current
+        if run is None:
+            return False
+        if run.reached("OUTPUT"):
+            return True
+        run.fail(self._interrupted)
+        # The run's own thread may be deep in a kernel; the peers should not have to wait for it.
+        Peers(self.policy, run.run_id).abort(self._interrupted)
+        return False
+
+    def _check_interrupt(self) -> None:
+        if self._interrupted is not None:
+            raise self._interrupted
+
+    # -- contributor ------------------------------------------------------------------------------------------------
+
+    def _accepted(self, run: Run) -> None:
+        self._active = True
+        self._proposed.put(run)
+
+    def try_input(self) -> None:
+        """Read the own input once and drop it: a warning now is better than a failed run later."""
+        if self.policy.input is None or self._active:
+            return
+        try:
+            from engine.data import read_snapshot
+
+            read_snapshot(self.policy, self.job.declared)
+        except PolytuneError as error:
+            log.warning("own input cannot be read now: %s", error.message)
+        except Exception:  # the run will meet it again and report it
+            log.debug("trying the input failed", exc_info=True)
+
+    def contribute(self, runs: int | None = None) -> PolytuneError | None:
+        """Serve runs one after the other, also after failed ones, until ``runs`` are over or an interrupt comes.
+
+        Returns the error of the last run, None when that succeeded; raises :class:`Interrupted` out of a run.
+        """
+        served, failed = 0, None
+        while runs is None or served < runs:
+            run = self._next_run()
+            if run is None:
+                return None
+            served += 1
+            failed = self._serve(run)
+        return failed
+
+    def _serve(self, run: Run) -> PolytuneError | None:
+        try:
+            self._contribute_once(run)
+        except PolytuneError as error:
+            if self._interrupted is not None:
+                raise self._interrupted from None
+            log.error("run %s failed: %s", run.run_id, error.message)
+            if error.hint:
+                log.error("hint: %s", error.hint)
+            return error
+        except Exception as error:
+            log.error("run %s failed: internal error (%s)", run.run_id, type(error).__name__)
+            log.debug("details", exc_info=True)
+            return RunError(f"internal error ({type(error).__name__})")
+        finally:
+            self._active = False
+        return None
+
+    def _next_run(self) -> Run | None:
+        while True:
+            log.info(IDLE_LINE)
+            with contextlib.suppress(queue.Empty):
+                return self._proposed.get(timeout=IDLE_SECONDS)
+
+    def _contribute_once(self, run: Run) -> None:
+        peers = Peers(self.policy, run.run_id)
+        peers.answered.add(self.policy.leader)  # it knows the run: it proposed it
+        with self._running(run, peers) as context:
+            context.progress("join", 1.0)
+            run.enter("LOADING")
+            context.progress("load", 0.0)
+            snapshot = steps.load(self.job)
+            context.progress("load", 1.0)
+            self._common(context, snapshot)
+
+    # -- leader -----------------------------------------------------------------------------------------------------
+
+    def lead(self, wait_peers: float = 0.0) -> Any:
+        """The leader's one run; returns the result (None when it goes to other parties only)."""
+        self._active = True
+        policy = self.policy
+        log.info("Acting as leader (party %d)", policy.party)
+        run_id = policy.computation_id or str(uuid.uuid4())
+        peers = Peers(policy, run_id)
+        self._progress("join", 0.0)
+        deadline = time.monotonic() + wait_peers
+        self._contact(peers, deadline)
+        self._progress("load", 0.0)
+        snapshot = steps.load(self.job)
+        self._progress("load", 1.0)
+        self._check_interrupt()
+        started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        run = Run(run_id, policy.party, len(policy.participants), policy.limits, proposal(policy, run_id, started_at))
+        self.service.begin(run)
+        with self._running(run, peers) as context:
+            run.enter("ACCEPTED")
+            self._propose(run, peers, deadline)
+            log.info("All participants have accepted the session, starting calculation now...")
+            self._progress("join", 1.0)
+            run.enter("LOADING")
+            return self._common(context, snapshot)
+
+    def _progress(self, phase: str, done: float) -> None:
+        self.events(Progress(self.policy.party, phase, done))
+
+    def _contact(self, peers: Peers, deadline: float) -> None:
+        """Every peer must answer before own data is read; all are tried, each failure is logged once."""
+        patient = time.monotonic() < deadline
+        problems: dict[int, str] = {}
+        for peer in peers.others:
+            log.info("Waiting for confirmation from party %s", peers.url(peer))
+            problem = self._greet(peers, peer)
+            if problem:
+                problems[peer] = problem
+                if not patient:
+                    log.error("%s", problem)
+        while problems and time.monotonic() < deadline:
+            self._check_interrupt()
+            time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
+            problems = {peer: text for peer in problems if (text := self._greet(peers, peer))}
+        self._check_interrupt()
+        if problems:
+            for text in problems.values() if patient else ():
+                log.error("%s", text)
+            raise _missing()
+
+    def _greet(self, peers: Peers, peer: int) -> str:
+        """What is wrong with a peer, empty when all is well."""
+        try:
+            reply = peers.get(peer, "version")
+        except requests.RequestException as error:
+            return f"Could not reach {peers.url(peer, 'run')}: {transport_reason(error)}"
+        versions = reply.body.get("protocol")
+        if reply.status != 200 or not isinstance(versions, list):
+            return (
+                f"Unexpected response while trying to start execution for {peers.url(peer, 'run')}: "
+                f"{reply.status_line} (not a polytune peer)"
+            )
+        if PROTOCOL not in versions:
+            spoken = ", ".join(str(v)[:10] for v in versions[:5])
+            return f"peer speaks protocol {spoken}, this is {PROTOCOL}; upgrade party {peer} or this one"
+        if reply.body.get("party") != peer:
+            return f"participant {peer} answered as party {str(reply.body.get('party'))[:10]} (identity_mismatch)"
+        return ""
+
+    def _propose(self, run: Run, peers: Peers, deadline: float) -> None:
+        """Ask all to join; when one does not, those who accepted are told that the run is off."""
+        replies: dict[int, Reply | str] = {}
+        for peer in peers.others:
+            replies[peer] = self._ask_to_join(run, peers, peer, deadline)
+            if run.error is not None:
+                raise run.error
+        accepted = [p for p, r in replies.items() if isinstance(r, Reply) and r.status == 200]
+        peers.answered.update(accepted)
+        if len(accepted) == len(replies):
+            return
+        refused = False
+        for peer, reply in replies.items():
+            if isinstance(reply, str):
+                log.error("Could not reach %s: %s", peers.url(peer, "run"), reply)
+            elif reply.status != 200:
+                refused |= _log_refusal(peers, peer, reply)
+        error = _refused() if refused and not any(isinstance(r, str) for r in replies.values()) else _missing()
+        raise error
+
+    def _ask_to_join(self, run: Run, peers: Peers, peer: int, deadline: float) -> Reply | str:
+        while True:
+            answer: Reply | str
+            try:
+                answer = peers.post(peer, "run", {**run.proposal, "to": peer})
+            except requests.RequestException as error:
+                answer = transport_reason(error)
+            passing = isinstance(answer, str) or answer.status == 503
+            if not passing or time.monotonic() >= deadline or run.error is not None:
+                return answer
+            time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
+
+    # -- both -------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _running(self, run: Run, peers: Peers) -> Iterator[steps.Context]:
+        """Frees everything of ``run`` on every way out, and tells the peers when it fails."""
+        context = steps.Context(run, self.job, peers, self.events, self.state_dir)
+        started = time.monotonic()
+        timer = self._run_timer(run)
+        result, text = "aborted", "internal error"
+        try:
+            with Watch(run, peers):
+                yield context
+            result, text = "done", ""
+        except GarblePanic as error:
+            result, text = "done", error.message
+            raise
+        except PolytuneError as error:
+            # The first error is the cause; what a thread meets afterwards is its consequence.
+            error = self._interrupted or run.error or error
+            text = error.message
+            self._tell(run, peers, error)
+            raise error from None
+        except BaseException:
+            self._tell(run, peers, RunError("internal error", code="internal"))
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+            sent = peers.meter.sent
+            if run.link is not None:
+                run.link.close()
+                sent += run.link.bytes_sent()
+            run.state = "DONE" if result == "done" else "ABORTED"
+            self.service.end(run, result)
+            self.events(Finished(run.party, time.monotonic() - started, sent, text))
+
+    def _tell(self, run: Run, peers: Peers, error: PolytuneError) -> None:
+        if run.reached("OUTPUT"):
+            return  # the computation is over for the peers; what fails now is ours alone
+        source = [error.party] if isinstance(error, PeerAborted) else []
+        run.fail(error)
+        peers.abort(error, [p for p in peers.others if p not in source])
+
+    def _run_timer(self, run: Run) -> threading.Timer | None:
+        seconds = self.policy.timeouts.run
+        if seconds is None:
+            return None
+        late = RunError(f"the run took longer than {seconds:g} s (timeouts.run)", code="timeout")
+        timer = threading.Timer(seconds, run.fail, [late])
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _common(self, context: steps.Context, snapshot: Any) -> Any:
+        steps.exchange_constants(context, snapshot.constants)
+        program = steps.compile_circuit(context)
+        bits = steps.encode_input(self.job, program, snapshot)
+        steps.preflight(context, program)
+        steps.agree(context, program)
+        output = steps.compute(context, program, bits)
+        context.run.enter("OUTPUT")
+        return None if output is None else steps.deliver(context, program, output)
+
+
+def _missing() -> PolytuneError:
+    return RunError("Some participants are missing, aborting...", code="participants_missing")
+
+
+def _refused() -> PolytuneError:
+    return SecurityError("Some participants refused the policy, aborting...", code="refused")
+
+
+def _log_refusal(peers: Peers, peer: int, reply: Reply) -> bool:
+    """Log why a peer did not join; whether it refused the policy (else it just cannot now)."""
+    details = reply.details
+    if reply.status in (403, 409, 426) and "field" in details:
+        difference = Difference(
+            printable(str(details["field"])[:60]), details.get("theirs"), details.get("ours"), reply.code
+        )
+        log.error("party %d refused: %s", peer, printable(str(difference))[:1000])
+        if details.get("hint"):
+            log.error("hint: %s", printable(str(details["hint"]))[:300])
+        return True
+    log.error(
+        "Unexpected response while trying to start execution for %s: %s%s",
+        peers.url(peer, "run"),
+        reply.status_line,
+        f" ({reply.message})" if reply.code else " (not a polytune peer)",
+    )
+    return reply.status in (403, 409, 426)
+
+
+__all__ = ["Interrupted", "Party"]

@@ -1,0 +1,198 @@
+"""Control requests to the other parties: ``/version``, ``/run``, ``/consts``, ``/sync``, ``/abort``."""
+
+from __future__ import annotations
+
+import contextlib
+import http
+import json
+import logging
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+
+from engine.errors import (
+    ConsentMismatch,
+    PeerAborted,
+    PeerLost,
+    PolytuneError,
+    ProtocolAbort,
+    RunError,
+    SecurityError,
+)
+from engine.policy import Policy
+from engine.run.record import Run
+from engine.run.terms import summary_differences
+from engine.transport.http.client import REFUSED, Meter, new_session, peer_headers, route, transport_reason
+from engine.transport.http.wire import MAX_CONTROL_BODY
+
+log = logging.getLogger("polytune")
+
+
+class Reply:
+    """Status and JSON object of an answer (an empty object when the body is none)."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self.status = response.status_code
+        try:
+            body = response.json() if len(response.content) <= MAX_CONTROL_BODY else {}
+        except ValueError:
+            body = {}
+        self.body: dict[str, Any] = body if isinstance(body, dict) else {}
+
+    @property
+    def code(self) -> str:
+        """The error code, empty for an answer of something that is no polytune peer."""
+        return str(self.body.get("error", ""))[:40]
+
+    @property
+    def message(self) -> str:
+        """The error text, one line."""
+        text = str(self.body.get("message", ""))[:1000]
+        return "".join(c if c.isprintable() else " " for c in text)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The error's details."""
+        details = self.body.get("details")
+        return details if isinstance(details, dict) else {}
+
+    @property
+    def status_line(self) -> str:
+        """``404 Not Found``."""
+        with contextlib.suppress(ValueError):
+            return f"{self.status} {http.HTTPStatus(self.status).phrase}"
+        return str(self.status)
+
+
+class Peers:
+    """Client of the other parties for one run; ``meter`` counts the bytes sent."""
+
+    def __init__(self, policy: Policy, run_id: str) -> None:
+        self.policy = policy
+        self.run_id = run_id
+        self.meter = Meter()
+        self.answered: set[int] = set()
+        timeouts = policy.timeouts
+        self._timeout = (timeouts.connect, timeouts.control)
+
+    @property
+    def others(self) -> list[int]:
+        """Numbers of the other parties."""
+        return [p for p in range(len(self.policy.participants)) if p != self.policy.party]
+
+    def url(self, peer: int, path: str = "") -> str:
+        """A route of a peer."""
+        return route(self.policy.participants[peer], path)
+
+    def get(self, peer: int, path: str) -> Reply:
+        """One GET; raises requests.RequestException when there is no answer."""
+        return self._request("GET", peer, path, None)
+
+    def post(self, peer: int, path: str, body: dict[str, Any]) -> Reply:
+        """One POST; raises requests.RequestException when there is no answer."""
+        return self._request("POST", peer, path, body)
+
+    def _request(self, method: str, peer: int, path: str, body: dict[str, Any] | None) -> Reply:
+        headers = peer_headers(self.run_id, self.policy.party)
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        with new_session(self.meter, self._timeout[1]) as session:
+            response = session.request(
+                method,
+                self.url(peer, path),
+                data=data,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+            return Reply(response)
+
+    def each(self, action: Any) -> list[Any]:
+        """``action(peer)`` for all peers at once; raises the first error."""
+        with ThreadPoolExecutor(max_workers=len(self.others), thread_name_prefix="peers") as pool:
+            return list(pool.map(action, self.others))
+
+    def ask(self, run: Run, peer: int, path: str, body: dict[str, Any], seconds: float) -> Reply:
+        """POST until the answer is 200; other answers end the run, those that may pass are tried for ``seconds``."""
+        deadline = time.monotonic() + seconds
+        refused: float | None = None
+        pause = 0.05
+        while True:
+            reason = self._try(run, peer, path, body)
+            if isinstance(reason, Reply):
+                return reason
+            refused = (refused or time.monotonic()) if reason == REFUSED else None
+            if refused is not None and time.monotonic() - refused >= self.policy.timeouts.refused:
+                # All parties listen before a run is proposed, so one that refuses connections has ended.
+                raise PeerLost(peer, f"lost party {peer}: connection refused at {self.url(peer)}")
+            if time.monotonic() > deadline:
+                raise RunError(f"party {peer} did not answer /{path} within {seconds:g} s: {reason}")
+            with run.changed:
+                run.changed.wait_for(lambda: run.error is not None, pause * random.uniform(0.7, 1.3))
+            if run.error is not None:
+                raise run.error
+            pause = 0.05 if not reason else min(2 * pause, 2.0)
+
+    def _try(self, run: Run, peer: int, path: str, body: dict[str, Any]) -> Reply | str:
+        """The final answer, or why it must be tried again (empty: the peer is not there yet)."""
+        try:
+            reply = self.post(peer, path, body)
+        except requests.RequestException as error:
+            return transport_reason(error)
+        if reply.status == 404 and reply.code == "unknown_run":
+            if peer in self.answered:
+                raise PeerLost(peer, f"party {peer} restarted during the run")
+            return "it was not told about the run"
+        self.answered.add(peer)
+        if reply.status == 200:
+            return reply
+        if reply.status == 202:
+            return ""
+        if reply.status >= 500:
+            return reply.status_line
+        raise self._refused(run, peer, path, reply)
+
+    def _refused(self, run: Run, peer: int, path: str, reply: Reply) -> PolytuneError:
+        if run.error is not None:
+            return run.error
+        if reply.code == "consent_mismatch":
+            lines = summary_differences(run.summary or {}, reply.details.get("summary"))
+            return ConsentMismatch(f"consent mismatch with party {peer}: {'; '.join(lines)}")
+        if reply.code == "run_over":
+            return PeerAborted(peer, "it ended the run")
+        if reply.code == "replay_mismatch":
+            return SecurityError(f"party {peer} says that other data came before (replay_mismatch)")
+        return RunError(f"unexpected answer to /{path} from party {peer}: {reply.status_line} {reply.message}".rstrip())
+
+    def abort(self, error: PolytuneError, peers: list[int] | None = None) -> None:
+        """Tell the others, best effort and quickly, that the run is over."""
+        body = {"run_id": self.run_id, "code": public_code(error), "message": public_message(error)}
+
+        def tell(peer: int) -> None:
+            with contextlib.suppress(requests.RequestException):
+                self.post(peer, "abort", body)
+
+        self._timeout = (min(2.0, self._timeout[0]), min(5.0, self._timeout[1]))
+        targets = [p for p in (self.others if peers is None else peers) if p in self.others]
+        if targets:
+            with ThreadPoolExecutor(max_workers=len(targets)) as pool:
+                list(pool.map(tell, targets))
+
+
+def public_code(error: PolytuneError) -> str:
+    """What peers are told of an error: data errors are private and have one name."""
+    if error.exit_code == 4:
+        return "db_error"
+    return error.code
+
+
+def public_message(error: PolytuneError) -> str:
+    """The text for peers: only of errors about the parties themselves, never of data or local resources."""
+    if isinstance(error, ProtocolAbort | ConsentMismatch | PeerLost):
+        return error.message[:400]
+    return ""

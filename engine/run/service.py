@@ -1,0 +1,240 @@
+"""One party as its peers see it: answers ``/version``, ``/run``, ``/consts``, ``/sync``, ``/abort`` and finds inboxes.
+
+Pure request handling: no sockets, no web framework. Errors are ApiError; the texts say nothing private.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from engine.errors import PeerAborted
+from engine.policy import Policy
+from engine.run.record import Constants, Run
+from engine.run.terms import ENGINE, Difference, differences
+from engine.transport.http.receiver import Receiver
+from engine.transport.http.wire import PROTOCOL, ApiError
+
+log = logging.getLogger("polytune")
+
+#: Seconds a request may be held until this party is as far as the caller.
+HOLD = 5.0
+REMEMBERED_RUNS = 10_000
+MAX_CONSTANTS = 1_000
+Answer = tuple[int, dict[str, Any]]
+#: Codes of ``/abort`` that mean that somebody did not follow the rules.
+SECURITY_CODES = frozenset(
+    ("consent_mismatch", "replay_mismatch", "security", "protocol_abort", "cheating", "malformed")
+)
+
+
+def package_version() -> str:
+    """The installed version of polytune."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("polytune")
+    except PackageNotFoundError:
+        return "0+source"
+
+
+class PartyService:
+    """The peers' view of a party that follows ``policy``; ``accept(run)`` is called for a run that we joined."""
+
+    def __init__(self, policy: Policy, accept: Callable[[Run], None], schema: str = "", program: str = "") -> None:
+        self.policy = policy
+        self.parties = len(policy.participants)
+        self.schema = schema
+        self.program = program or policy.program.filename
+        self.instance = uuid.uuid4().hex
+        self._accept = accept
+        self._lock = threading.Lock()
+        self._current: Run | None = None
+        self._over: OrderedDict[str, str] = OrderedDict()
+        self._closed = False
+        self._bodies: dict[str, Callable[[Run, int, dict[str, Any]], Answer]] = {
+            "consts": self._consts,
+            "sync": self._sync,
+            "abort": self._abort,
+        }
+
+    # -- the run of the moment --------------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> Run | None:
+        """The run that is under way, if any."""
+        return self._current
+
+    def begin(self, run: Run) -> None:
+        """Make ``run`` the current one; raises ApiError ``busy`` or ``run_over``."""
+        with self._lock:
+            if self._closed:
+                raise ApiError("busy", "this party is shutting down")
+            if run.run_id in self._over:
+                raise ApiError("run_over", "a run with this id is over", result=self._over[run.run_id])
+            if self._current is not None:
+                raise ApiError("busy", "this party is in another run", state=self._current.state)
+            self._current = run
+
+    def end(self, run: Run, result: str) -> None:
+        """Forget ``run``; its id is remembered with ``result`` (done or aborted)."""
+        with self._lock:
+            if self._current is run:
+                self._current = None
+            self._over[run.run_id] = result
+            while len(self._over) > REMEMBERED_RUNS:
+                self._over.popitem(last=False)
+
+    def close(self) -> None:
+        """Accept no more runs."""
+        with self._lock:
+            self._closed = True
+
+    def find(self, run_id: str) -> Run:
+        """The current run if that is its id; raises ApiError ``unknown_run`` or ``run_over``."""
+        with self._lock:
+            if self._current is not None and self._current.run_id == run_id:
+                return self._current
+            if run_id in self._over:
+                raise ApiError("run_over", "that run is over", result=self._over[run_id])
+        raise ApiError("unknown_run", "this party does not know that run")
+
+    # -- what the routes ask -----------------------------------------------------------------------------------------
+
+    def version(self) -> dict[str, Any]:
+        """The object of ``GET /version``."""
+        return {
+            "protocol": [PROTOCOL],
+            "package": package_version(),
+            "engine": ENGINE,
+            "party": self.policy.party,
+            "identity": None,
+            "instance": self.instance,
+        }
+
+    def receiver(self, run_id: str, sender: int) -> Receiver:
+        """Where chunks of ``sender`` go; they may come before the engine is ready."""
+        self._check_sender(sender)
+        return self.find(run_id).receiver
+
+    def answer_meter(self, run_id: str, sender: int) -> Callable[[int], None] | None:
+        """Counts our answers to ``sender`` while the run computes."""
+        run = self._current
+        if run is None or run.run_id != run_id or run.link is None or sender not in run.link.answers:
+            return None
+        meter: Callable[[int], None] = run.link.answers[sender].add
+        return meter
+
+    def control(self, name: str, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
+        """Answer one control request."""
+        self._check_sender(sender)
+        if name == "run":
+            return self._run(run_id, sender, body)
+        return self._bodies[name](self.find(run_id), sender, body)
+
+    # -- /run ---------------------------------------------------------------------------------------------------------
+
+    def _run(self, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
+        run = self._current
+        accepted = {"accepted": True, "schema": self.schema}
+        if run is not None and run.run_id == run_id:
+            if run.proposal != body:
+                raise ApiError("replay_mismatch", "this run was proposed before with other terms")
+            return 200, accepted
+        self._check_terms(run_id, sender, body)
+        run = Run(run_id, self.policy.party, self.parties, self.policy.limits, body)
+        self.begin(run)
+        run.enter("ACCEPTED")
+        log.info("Accepted policy for %s, starting execution", self.program)
+        self._accept(run)
+        return 200, accepted
+
+    def _check_terms(self, run_id: str, sender: int, body: dict[str, Any]) -> None:
+        policy = self.policy
+        try:
+            uuid.UUID(run_id)
+        except ValueError:
+            raise ApiError("bad_request", "run_id is not a UUID") from None
+        if body.get("to") != policy.party:
+            raise ApiError(
+                "identity_mismatch",
+                f"the request is for party {body.get('to')!r:.20}, this is party {policy.party}",
+            )
+        found = differences(policy, body)
+        if not found and sender != policy.leader:
+            found = [Difference("leader", policy.leader, sender, "not_allowed")]
+        if not found and policy.computation_id not in (None, run_id):
+            found = [Difference("computation_id", policy.computation_id, run_id, "not_allowed")]
+        if found:
+            first = found[0]
+            log.error("refused a run that party %d proposed: %s", sender, "; ".join(map(str, found)))
+            raise ApiError(
+                first.code,
+                "; ".join(map(str, found)),
+                field=first.field,
+                ours=first.ours,
+                theirs=first.theirs,
+                hint=first.hint,
+            )
+
+    # -- the rest -----------------------------------------------------------------------------------------------------
+
+    def _consts(self, run: Run, sender: int, body: dict[str, Any]) -> Answer:
+        constants = parse_constants(body.get("consts"))
+        if not run.put_constants(sender, constants):
+            raise ApiError("replay_mismatch", "other constants came before")
+        return 200, {}
+
+    def _sync(self, run: Run, sender: int, body: dict[str, Any]) -> Answer:
+        stage = body.get("stage")
+        if stage == "ready":
+            run.put_ready(sender)
+            if run.hold(lambda: run.reached("AGREED"), HOLD):
+                return 200, {"digest": run.own_digest}
+            return 202, {}
+        if stage != "agree" or not isinstance(body.get("digest"), str):
+            raise ApiError("bad_request", "stage must be agree (with a digest) or ready")
+        if not run.put_agreement(sender, body["digest"][:100], body.get("summary")):
+            raise ApiError("consent_mismatch", "another digest came before")
+        if not run.hold(lambda: run.summary is not None, HOLD) and run.summary is None:
+            return 202, {}
+        if not run.compare(sender):
+            raise ApiError("consent_mismatch", "the parties do not agree to the same run", summary=run.summary)
+        return 200, {"digest": run.own_digest}
+
+    def _abort(self, run: Run, sender: int, body: dict[str, Any]) -> Answer:
+        code = str(body.get("code", "unknown"))[:40]
+        message = printable(str(body.get("message", ""))[:500])
+        reason = f"{code} ({message})" if message else code
+        run.fail(PeerAborted(sender, reason, security=code in SECURITY_CODES))
+        return 200, {}
+
+    def _check_sender(self, sender: int) -> None:
+        if sender == self.policy.party:
+            raise ApiError("identity_mismatch", f"party {sender} is this party itself")
+
+
+def parse_constants(raw: Any) -> Constants:
+    """Check the form of a set of constants: ``{NAME: {"type": t, "value": int or bool}}``."""
+    if not isinstance(raw, dict) or len(raw) > MAX_CONSTANTS:
+        raise ApiError("bad_request", f"consts must be an object of at most {MAX_CONSTANTS} names")
+    result: Constants = {}
+    for name, item in raw.items():
+        if len(name) > 200 or not name.isascii() or not name.replace("_", "a").isalnum():
+            raise ApiError("bad_request", "consts: a name is malformed")
+        if not isinstance(item, dict) or not isinstance(item.get("type"), str):
+            raise ApiError("bad_request", f"consts.{name}: type is missing")
+        value = item.get("value")
+        if not isinstance(value, int) or abs(value) >= 1 << 64:
+            raise ApiError("bad_request", f"consts.{name}: value must be an integer or a bool")
+        result[name] = {"type": item["type"][:20], "value": value}
+    return result
+
+
+def printable(text: str) -> str:
+    """A text of another party made safe for our log: one line, no control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)

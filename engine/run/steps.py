@@ -1,0 +1,351 @@
+"""The phases of a run, the same for leader and contributors: load, constants, compile, agree, compute, output.
+
+Each function takes the run as it is and leaves it one state further; log texts are those of service, 1.2.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.errors import DataError, PolicyError, SecurityError
+from engine.events import CircuitReady, EventSink, Progress
+from engine.run.job import FUNCTION, Job
+from engine.run.peers import Peers
+from engine.run.record import Run
+from engine.run.terms import ENGINE
+from engine.transport import Channel
+from engine.transport.http import HttpLink
+from engine.transport.http.link import Deadlines
+from engine.transport.http.wire import MAX_CHUNK, PROTOCOL
+
+if TYPE_CHECKING:
+    from engine.data import Snapshot
+    from engine.garble import Program
+
+log = logging.getLogger("polytune")
+#: OT extension parameter when no policy fixes one (a trade between computing and traffic).
+DEFAULT_K = 4
+
+
+@dataclass
+class Context:
+    """What the phases share. ``state_dir`` is where a result goes that could not be written."""
+
+    run: Run
+    job: Job
+    peers: Peers
+    events: EventSink
+    state_dir: str
+
+    def progress(self, phase: str, done: float) -> None:
+        """Tell the sinks that ``done`` (0..1) of ``phase`` is finished."""
+        run = self.run
+        self.events(Progress(run.party, phase, done, self.peers.meter.sent, run.inbox.bytes_received))
+
+
+def load(job: Job) -> Snapshot:
+    """Read own rows and constants in one snapshot; raises DataError."""
+    from engine.data import read_snapshot
+
+    policy = job.policy
+    if policy.input is not None:
+        log.info("Connecting to input db at %s...", policy.redacted_url(policy.input))
+    snapshot = read_snapshot(policy, job.declared)
+    for warning in snapshot.warnings:
+        log.warning("%s", warning)
+    if policy.input is not None:
+        log.info("'%s' returned %d rows from %s", snapshot.query, len(snapshot.rows.rows), snapshot.database)
+    return snapshot
+
+
+# -- constants -------------------------------------------------------------------------------------------------------
+
+
+def exchange_constants(context: Context, own: dict[str, Any]) -> None:
+    """Send own constants to all, wait for theirs (exactly n sets), check their types."""
+    run, peers, job = context.run, context.peers, context.job
+    table = {name: {"type": str(job.declared[name]), "value": value} for name, value in own.items()}
+    run.put_constants(run.party, table)
+    context.progress("constants", 0.0)
+    body = {"run_id": run.run_id, "consts": table}
+    join = job.policy.timeouts.join
+
+    def send(peer: int) -> None:
+        log.info("Sending constants to party %s", peers.url(peer))
+        peers.ask(run, peer, f"consts/{run.party}", body, join)
+
+    peers.each(send)
+    _log_missing(run)
+    run.wait(
+        lambda: len(run.constants) == run.parties,
+        job.policy.timeouts.consts,
+        lambda: (
+            f"no constants from {_parties(set(run.others) - set(run.constants))} within "
+            f"{job.policy.timeouts.consts:g} s"
+        ),
+    )
+    for peer in run.others:
+        check_constants(job, peer, run.constants[peer])
+    run.enter("CONSTS")
+    context.progress("constants", 1.0)
+
+
+def _log_missing(run: Run) -> None:
+    missing = run.parties - len(run.constants)
+    if missing:
+        names = ", ".join(f'"PARTY_{p}"' for p in sorted(run.constants))
+        log.info("Constants missing from %d parties, received constants from [%s]", missing, names)
+
+
+def _parties(numbers: set[int]) -> str:
+    return ", ".join(f"party {p}" for p in sorted(numbers)) or "no party"
+
+
+def check_constants(job: Job, peer: int, given: dict[str, dict[str, Any]]) -> None:
+    """Hold another party's constants against what the program declares; raises SecurityError."""
+    needed = job.needed.get(peer, {})
+    for name, type_ in needed.items():
+        item = given.get(name)
+        if item is None:
+            raise SecurityError(f"party {peer} sent no constant {name}, which the program needs")
+        value = item["value"]
+        if item["type"] != str(type_) or isinstance(value, bool) != (str(type_) == "bool"):
+            raise SecurityError(f"party {peer} sent constant {name} as {item['type'][:20]}, the program says {type_}")
+        low, high = getattr(type_, "minimum", 0), getattr(type_, "maximum", 1)
+        if not low <= value <= high:
+            raise SecurityError(f"party {peer} sent constant {name} out of the range of {type_}")
+    extra = sorted(set(given) - set(needed))
+    if extra:
+        raise SecurityError(f"party {peer} sent constants that the program does not name: {', '.join(extra[:5])}")
+
+
+# -- compile ---------------------------------------------------------------------------------------------------------
+
+
+def compile_circuit(context: Context) -> Program:
+    """Compile the program with all constants into the circuit that every party gets."""
+    run, job = context.run, context.job
+    context.progress("compile", 0.0)
+    constants = {
+        f"PARTY_{p}": {name: item["value"] for name, item in run.constants[p].items()} for p in range(run.parties)
+    }
+    log.info("Compiling circuit with the following constants:")
+    for owner, table in constants.items():
+        for name, value in table.items():
+            log.info("%s::%s: %s", owner, name, str(value).lower() if isinstance(value, bool) else value)
+    started = time.monotonic()
+    program: Program = job.program.compile(function=FUNCTION, consts=constants)
+    if program.parties != run.parties:
+        raise PolicyError(f"main takes {program.parties} inputs but there are {run.parties} participants")
+    circuit = program.circuit
+    context.events(CircuitReady(run.party, int(circuit.and_gates), int(circuit.gates)))
+    log.debug("compiled in %.2f s", time.monotonic() - started)
+    run.enter("COMPILED")
+    context.progress("compile", 1.0)
+    return program
+
+
+def encode_input(job: Job, program: Program, snapshot: Snapshot) -> np.ndarray:
+    """Own rows as input bits; raises DataError naming rows and columns."""
+    from engine.data import encode_rows
+
+    policy = job.policy
+    parameter = program.parameter_types[policy.party]
+    if policy.input is None:
+        if parameter.bits == 0:
+            return np.zeros(0, np.uint8)
+        raise DataError(
+            f"the policy has no input, but parameter '{program.parameter_names[policy.party]}' of party "
+            f"{policy.party} needs one",
+            "add 'input' to the policy",
+        )
+    encoded = encode_rows(
+        snapshot.rows,
+        parameter,
+        parameter_name=program.parameter_names[policy.party],
+        sort=policy.input.sort,
+        joins=job.joins,
+        allow_duplicates=policy.input.allow_duplicates,
+        database_kind=snapshot.kind,
+        party=policy.party,
+    )
+    for warning in encoded.warnings:
+        log.warning("%s", warning)
+    if encoded.sorted:
+        log.info("sorted %d rows by join key of '%s'", encoded.rows, program.parameter_names[policy.party])
+    return encoded.bits
+
+
+# -- agree -----------------------------------------------------------------------------------------------------------
+
+
+def summary(context: Context, program: Program) -> dict[str, Any]:
+    """Everything that all parties must see alike, without rows and secrets."""
+    run, policy = context.run, context.job.policy
+    proposal = run.proposal
+    parameters = ", ".join(f"{name}: {type_}" for name, type_ in zip(program.parameter_names, program.parameter_types))
+    circuit = program.circuit
+    return {
+        "run_id": run.run_id,
+        "protocol": PROTOCOL,
+        "engine": ENGINE,
+        "participants": list(policy.participants),
+        "leader": policy.leader,
+        "output_parties": sorted(policy.output_parties),
+        "evaluator": policy.evaluator,
+        "program_hash": f"sha256:{policy.program.sha256}",
+        "security": agreed_security(proposal),
+        "check_joins": policy.check_joins,
+        "constants": {f"PARTY_{p}": run.constants[p] for p in range(run.parties)},
+        "signature": f"{FUNCTION}({parameters}) -> {program.result_type}",
+        "circuit": {
+            "digest": circuit_digest(circuit, policy).hex(),
+            "and_gates": int(circuit.and_gates),
+            "gates": int(circuit.gates),
+        },
+    }
+
+
+def agreed_security(proposal: dict[str, Any]) -> dict[str, int]:
+    """The level that the leader proposed and everybody accepted."""
+    level = proposal["security"]
+    return {"rho": level["rho"], "w": level["w"], "k": level["k"] or DEFAULT_K}
+
+
+def circuit_digest(circuit: Any, policy: Any) -> bytes:
+    """Digest of the gate list with owners and receivers (protocol, 9.1: the evaluator is protocol party 0)."""
+    evaluator = policy.evaluator
+    indices = [0 if p == evaluator else p + (p < evaluator) for p in range(len(policy.participants))]
+    owners = np.repeat(np.array(indices, np.uint16), np.array(circuit.input_bits, np.int64))
+    digest: bytes = circuit.digest(owners, sorted(indices[p] for p in policy.output_parties))
+    return digest
+
+
+def agree(context: Context, program: Program) -> None:
+    """Compare digests with every other party, then wait until all have done the same."""
+    run, peers = context.run, context.peers
+    context.progress("agree", 0.0)
+    run.set_summary(summary(context, program))
+    seconds = context.job.policy.timeouts.compile
+    body = {"run_id": run.run_id, "stage": "agree", "digest": run.own_digest, "summary": run.summary}
+
+    def compare(peer: int) -> None:
+        reply = peers.ask(run, peer, "sync", body, seconds)
+        run.put_agreement(peer, str(reply.body.get("digest"))[:100], None)
+        run.compare(peer)
+
+    peers.each(compare)
+    run.enter("AGREED")
+    context.progress("agree", 0.5)
+    body = {"run_id": run.run_id, "stage": "ready"}
+    peers.each(lambda peer: peers.ask(run, peer, "sync", body, seconds))
+    run.enter("READY")
+    context.progress("agree", 1.0)
+
+
+# -- compute ---------------------------------------------------------------------------------------------------------
+
+
+def open_channel(context: Context) -> Channel:
+    """The channel of the run; its link runs from now on."""
+    run, policy = context.run, context.job.policy
+    timeouts, limits = policy.timeouts, policy.limits
+    run.link = HttpLink(
+        run.party,
+        policy.participants,
+        run.run_id,
+        run.inbox,
+        chunk=min(limits.chunk, MAX_CHUNK),
+        window=limits.window,
+        deadlines=Deadlines(timeouts.connect, timeouts.chunk, timeouts.peer_lost, timeouts.refused),
+    )
+    return Channel(run.party, run.parties, run.link, run.inbox, timeout=timeouts.idle)
+
+
+def compute(context: Context, program: Program, bits: np.ndarray) -> np.ndarray | None:
+    """The protocol: output bits, or None for a party that learns nothing."""
+    from engine.mpc import run_mpc
+
+    run, policy = context.run, context.job.policy
+    circuit = program.circuit
+    log.info(
+        "Trying to execute circuit with %.2fM instructions  (%.2fM AND ops)",
+        circuit.gates / 1e6,
+        circuit.and_gates / 1e6,
+    )
+    run.enter("RUNNING")
+    channel = open_channel(context)
+    level = agreed_security(run.proposal)
+    started = time.monotonic()
+    result = run_mpc(
+        channel,
+        circuit,
+        bits,
+        party=run.party,
+        parties=run.parties,
+        evaluator=policy.evaluator,
+        output_parties=tuple(sorted(policy.output_parties)),
+        session=run.digest,
+        events=context.events,
+        identities=list(policy.participants),
+        rho=level["rho"],
+        w=level["w"],
+        k=level["k"],
+    )
+    channel.flush()
+    log.info(
+        "MPC computation for party %d took %s. Peak memory: %d MB",
+        run.party,
+        duration(time.monotonic() - started),
+        peak_memory() // 1_000_000,
+    )
+    return result
+
+
+def duration(seconds: float) -> str:
+    """``0 hour(s), 0 minute(s), 7 second(s)``."""
+    whole = int(seconds)
+    return f"{whole // 3600} hour(s), {whole // 60 % 60} minute(s), {whole % 60} second(s)"
+
+
+def peak_memory() -> int:
+    """Largest resident size of this process so far, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+# -- output ----------------------------------------------------------------------------------------------------------
+
+
+def preflight(context: Context, program: Program) -> None:
+    """Try the output before the protocol starts; raises DataError."""
+    from engine.data import check_output
+
+    policy = context.job.policy
+    if policy.receives_output and policy.output is not None:
+        check_output(policy.output, program.result_type)
+
+
+def deliver(context: Context, program: Program, bits: np.ndarray) -> Any:
+    """Decode the output and write its rows; returns the literal. Raises GarblePanic or DataError."""
+    from engine.data import result_rows, write_output
+
+    policy = context.job.policy
+    context.progress("output", 0.5)
+    literal = program.decode(bits)
+    if policy.output is None:
+        rows = len(result_rows(program.result_type, literal.value)[1])
+        log.info("MPC Output: %d rows", rows)
+        log.warning("No 'output' and/or 'output_db' specified in the policy, dropping %d rows", rows)
+    else:
+        rows = write_output(policy.output, program.result_type, literal.value, context.run.run_id, context.state_dir)
+        log.info("MPC Output: %d rows", rows)
+    context.progress("output", 1.0)
+    return literal

@@ -1,0 +1,155 @@
+"""What the parties must agree on (spec: service, section 5.4): pure functions of two views of the same run.
+
+Stage 1 compares the leader's ``/run`` with the local policy. Stage 2 compares a summary of everything, compiled circuit
+included, between every pair of parties; its SHA-256 is also the session id of the protocol.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.policy import Policy
+from engine.transport.http.wire import PROTOCOL
+
+ENGINE = "apg/1"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field in which two views differ; ``code`` is the error code of the refusal."""
+
+    field: str
+    ours: Any
+    theirs: Any
+    code: str = "consent_mismatch"
+    hint: str = ""
+
+    def __str__(self) -> str:
+        if self.field == "program":
+            return f"program differs (sha256 {_short(self.ours)} ≠ {_short(self.theirs)})"
+        if self.field.startswith("participants"):
+            return f"participants differ {self.field[13:] or ''}(ours {self.ours} theirs {self.theirs})"
+        return f"{self.field} differ ({_show(self.ours)} ≠ {_show(self.theirs)})"
+
+    def swapped(self) -> Difference:
+        """The same difference as the other party sees it."""
+        return Difference(self.field, self.theirs, self.ours, self.code, self.hint)
+
+
+def proposal(policy: Policy, run_id: str, started_at: str) -> dict[str, Any]:
+    """The body of ``POST /run`` without the receiver's own place."""
+    level = policy.security
+    return {
+        "run_id": run_id,
+        "protocol": PROTOCOL,
+        "engine": ENGINE,
+        "participants": list(policy.participants),
+        "leader": policy.leader,
+        "program_hash": f"sha256:{policy.program.sha256}",
+        "program_text_hash": text_hash(policy.program.source),
+        "output_parties": sorted(policy.output_parties),
+        "evaluator": policy.evaluator,
+        "security": {"rho": level.rho, "w": level.w, "k": level.k},
+        "check_joins": policy.check_joins,
+        "started_at": started_at,
+    }
+
+
+def text_hash(source: str) -> str:
+    """Hash of a program that ignores line endings and trailing newlines, to explain differences."""
+    return hashlib.sha256("\n".join(source.splitlines()).rstrip().encode()).hexdigest()
+
+
+def differences(policy: Policy, offered: Mapping[str, Any]) -> list[Difference]:
+    """Where the leader's proposal differs from our policy, in the order in which people look."""
+    found = []
+    if offered.get("protocol") != PROTOCOL:
+        found.append(Difference("protocol", PROTOCOL, offered.get("protocol"), "protocol_version"))
+    if offered.get("engine") != ENGINE:
+        found.append(Difference("engine", ENGINE, offered.get("engine"), "protocol_version"))
+    found += _participants(list(policy.participants), offered.get("participants"))
+    ours = proposal(policy, "", "")
+    if offered.get("program_hash") != ours["program_hash"]:
+        found.append(_program(ours, offered))
+    for field in ("leader", "output_parties", "evaluator", "check_joins"):
+        if offered.get(field) != ours[field]:
+            found.append(Difference(field, ours[field], offered.get(field)))
+    return found + _security(policy, offered.get("security"))
+
+
+def _participants(ours: list[str], theirs: Any) -> list[Difference]:
+    if not isinstance(theirs, list) or not all(isinstance(url, str) for url in theirs):
+        return [Difference("participants", ours, None, "participants_mismatch")]
+    if len(ours) != len(theirs):
+        counts = f"{len(ours)} parties", f"{len(theirs)} parties"
+        return [Difference("participants in number ", *counts, "participants_mismatch")]
+    for index, (a, b) in enumerate(zip(ours, theirs)):
+        if a != b:
+            return [Difference(f"participants at index {index} ", a, b[:200], "participants_mismatch")]
+    return []
+
+
+def _program(ours: Mapping[str, Any], offered: Mapping[str, Any]) -> Difference:
+    hint = "compare the two files; all parties need the same bytes"
+    if offered.get("program_text_hash") == ours["program_text_hash"]:
+        hint = "the files differ only in line endings or in the final newline; copy the file in binary mode"
+    return Difference("program", ours["program_hash"], offered.get("program_hash"), "program_mismatch", hint)
+
+
+def _security(policy: Policy, theirs: Any) -> list[Difference]:
+    ours = policy.security
+    if not isinstance(theirs, dict):
+        return [Difference("security", vars(ours), None)]
+    for name, minimum in (("rho", ours.rho), ("w", ours.w)):
+        value = theirs.get(name)
+        if type(value) is not int or value < minimum:
+            return [Difference(f"security.{name}", f"at least {minimum}", value)]
+    if ours.k is not None and theirs.get("k") != ours.k:
+        return [Difference("security.k", ours.k, theirs.get("k"))]
+    return []
+
+
+# -- stage 2 ---------------------------------------------------------------------------------------------------------
+
+
+def summary_digest(summary: Mapping[str, Any]) -> bytes:
+    """SHA-256 of the canonical JSON (sorted keys, no spaces, UTF-8)."""
+    text = json.dumps(summary, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def summary_differences(ours: Mapping[str, Any], theirs: Any) -> list[str]:
+    """Field by field: ``constants.PARTY_1.ROWS 50 ≠ 51``; at most ten, then a count."""
+    if not isinstance(theirs, Mapping):
+        return ["the other party sent no summary"]
+    mine, other = dict(_flat(ours)), dict(_flat(theirs))
+    lines = [
+        f"{name} {_show(mine.get(name, 'missing'))} ≠ {_show(other.get(name, 'missing'))}"
+        for name in sorted(mine.keys() | other.keys())
+        if mine.get(name) != other.get(name)
+    ]
+    if len(lines) > 10:
+        lines = [*lines[:10], f"and {len(lines) - 10} more"]
+    return lines or ["the summaries are equal but their digests are not"]
+
+
+def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping) and "value" in value and "type" in value:
+        return [(path, value["value"]), (f"{path} (type)", value["type"])]
+    if isinstance(value, Mapping):
+        return [pair for key, item in value.items() for pair in _flat(item, f"{path}.{key}" if path else str(key))]
+    return [(path, value)]
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _short(digest: Any) -> str:
+    text = str(digest).removeprefix("sha256:")
+    return f"{text[:12]}…" if len(text) > 12 else text

@@ -1,0 +1,116 @@
+"""Where rows come from and results go: what a policy says of databases, and how their URLs read.
+
+A leaf that the rooms of policies and of data share. Texts that may hold secrets do not show in ``repr``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+#: Scheme of a database URL -> kind of database.
+DATABASE_KINDS = {
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "sqlite": "sqlite",
+}
+
+# Up to the last @ before a space or quote: a password may hold @, / and # when somebody forgot to encode it.
+_CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s'\"]*)@")
+_SECRET_PARAMETER = re.compile(r"((?:password|passwd|pwd|secret|token)\s*=\s*)([^\s&;'\"]+)", re.I)
+
+
+def redact(url: str) -> str:
+    """A URL (or a text that holds URLs) with every password as ``***``; the user name stays."""
+
+    def hide(match: re.Match[str]) -> str:
+        scheme, inner = match.groups()
+        user, colon, _ = inner.partition(":")
+        return f"{scheme}{user}{':***' if colon else ''}@"
+
+    return _SECRET_PARAMETER.sub(r"\1***", _CREDENTIALS.sub(hide, url))
+
+
+def database_kind(url: str) -> str | None:
+    """``postgres``, ``mysql`` or ``sqlite`` by the scheme of the URL; None for anything else."""
+    scheme, colon, _ = url.partition(":")
+    return DATABASE_KINDS.get(scheme.lower()) if colon else None
+
+
+def sqlite_path(url: str) -> tuple[str, dict[str, str]]:
+    """Path and parameters of a SQLite URL: what follows ``sqlite://`` is the path itself, absolute or
+    relative.
+    """
+    rest = url.partition(":")[2]
+    rest = rest.removeprefix("//")
+    path, _, query = rest.partition("?")
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    return path, {key: value for key, _, value in pairs}
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """Where this party's rows come from.
+
+    ``sort`` is one of auto, key, none, error; ``statement_timeout`` in seconds; ``secrets`` are texts that
+    must not appear in a message.
+    """
+
+    db: str = field(repr=False)
+    query: str = field(repr=False)
+    setup: str | None = field(default=None, repr=False)
+    sort: str = "auto"
+    allow_duplicates: bool = False
+    allow_empty: bool = False
+    max_rows: int = 10_000_000
+    read_only: bool = True
+    statement_timeout: float = 300.0
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """Where the result goes; ``text`` says how ``[u8; N]`` is stored: auto, text, bytes, hex or quoted.
+
+    ``keep`` is ``all`` or ``matched`` (rows of a join whose first field is true, without that field).
+    """
+
+    db: str = field(repr=False)
+    query: str = field(repr=False)
+    setup: str | None = field(default=None, repr=False)
+    text: str = "auto"
+    keep: str = "all"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class SqlConstant:
+    """A constant that a query of one row and one column gives."""
+
+    sql: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class LiteralConstant:
+    """A constant written in the policy: int, bool, or the JSON form of a literal (a dict with one key)."""
+
+    value: int | bool | dict[str, object]
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """``{"rows": true}``: the number of rows read."""
+
+
+@dataclass(frozen=True)
+class MaxBytes:
+    """``{"max_bytes": column}``: the longest value of a column in bytes; the column by index from 0 or by
+    name.
+    """
+
+    column: int | str
+
+
+Constant = SqlConstant | LiteralConstant | RowCount | MaxBytes

@@ -1,0 +1,182 @@
+"""The Channel: what the protocol knows of the world outside.
+
+A channel sends and receives numpy arrays as frames. Which frame it must be (message, batch or segment, exact length) is
+known to the receiver in advance, and anything else ends the session before memory is allocated for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from engine.errors import MalformedMessage
+from engine.transport.frame import HEADER_BYTES, Header, pack, part_of
+from engine.transport.inbox import Inbox
+
+NO_SESSION = bytes(8)
+
+
+class Link(Protocol):
+    """Carries frames to the peers, in order and exactly once. Party numbers are the application's."""
+
+    def post(self, to: int, parts: list[Any]) -> None:
+        """Queue one frame (header and payload buffers). The buffers stay unchanged until they are sent."""
+
+    def flush(self) -> None:
+        """Return when everything queued has been handed over."""
+
+    def close(self) -> None:
+        """Release sockets and threads."""
+
+
+@dataclass
+class PhaseStats:
+    """Counters of one phase: payload and header bytes of frames, frames, flights that were waited for."""
+
+    bytes_sent: int = 0
+    messages: int = 0
+    rounds: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Stats:
+    """Counters in total and per part of the run: setup, preprocess, garble, online."""
+
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    messages: int = 0
+    rounds: int = 0
+    seconds: float = 0.0
+    phases: dict[str, PhaseStats] = field(default_factory=dict)
+
+
+class Channel:
+    """Frames between this party and the others.
+
+    ``places[p]`` is the application's number of protocol party p: the protocol renumbers parties so that the
+    evaluator is 0 (section 1), links and inboxes do not. Thread-safe: batches may be produced concurrently.
+    """
+
+    def __init__(self, party: int, parties: int, link: Link, inbox: Inbox, *, timeout: float = 1800.0) -> None:
+        self.link = link
+        self.inbox = inbox
+        self.parties = parties
+        self.timeout = timeout
+        self.places: Sequence[int] = range(parties)
+        self.party = party
+        self.tag = NO_SESSION
+        self.stats = Stats()
+        self._phase = "setup"
+        self._phase_start = time.perf_counter()
+        self._lock = threading.Lock()
+
+    # -- set-up ---------------------------------------------------------------------------------------------------
+
+    def renumber(self, places: Sequence[int]) -> None:
+        """Use protocol numbers from now on: ``places[protocol number] = application number``."""
+        own = self.places[self.party]
+        self.places = tuple(places)
+        self.party = self.places.index(own)
+
+    def bind(self, sid: bytes) -> None:
+        """All later frames carry the session's tag (first 8 bytes of ``sid``)."""
+        self.tag = sid[:8]
+
+    @property
+    def place(self) -> int:
+        """The application's number of this party."""
+        return self.places[self.party]
+
+    @property
+    def others(self) -> list[int]:
+        """Protocol numbers of the other parties, ascending."""
+        return [p for p in range(self.parties) if p != self.party]
+
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    def send(self, to: int, label: str, *arrays: Any, a: int = 0, b: int = 0) -> None:
+        """Send one message made of ``arrays`` (contiguous arrays or bytes, concatenated); returns at once.
+
+        The arrays must not be changed afterwards.
+        """
+        views = [memoryview(x).cast("B") for x in arrays if memoryview(x).nbytes]
+        length = sum(v.nbytes for v in views)
+        header = pack(Header(label, self.party, to, a, b, self.tag_for(label), length))
+        with self._lock:
+            phase = self.stats.phases.setdefault(part_of(label), PhaseStats())
+            for counter in (self.stats, phase):
+                counter.bytes_sent += HEADER_BYTES + length
+                counter.messages += 1
+        self.link.post(self.places[to], [header, *views])
+
+    def recv(
+        self, from_: int, label: str, dtype: Any, shape: int | tuple[int, ...], a: int = 0, b: int = 0
+    ) -> np.ndarray:
+        """Wait for one message and return it as an array; any other length than expected ends the session."""
+        dtype = np.dtype(dtype)
+        shape = (shape,) if isinstance(shape, int) else shape
+        expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        place = self.places[from_]
+        header, pieces = self.inbox.take(place, label, a, b, self.timeout)
+        self._check(header, from_, label, expected)
+        if len(pieces) == 1 and not pieces[0].readonly:
+            data = np.frombuffer(pieces[0], dtype=np.uint8)
+            if data.ctypes.data % 8 == 0:  # kernels are compiled for aligned arrays
+                return data.view(dtype).reshape(shape)
+        data = np.empty(expected, dtype=np.uint8)
+        at = 0
+        for piece in pieces:
+            data[at : at + piece.nbytes] = piece
+            at += piece.nbytes
+        return data.view(dtype).reshape(shape)
+
+    def flush(self) -> None:
+        """Return when everything sent so far was handed to the peers."""
+        self.link.flush()
+
+    def abort(self, reason: int) -> None:
+        """Tell all others, best effort, that this session is dead (section 12)."""
+        for peer in self.others:
+            try:
+                self.send(peer, "ABORT", reason.to_bytes(2, "little"))
+            except Exception:  # the session is over anyway
+                continue
+
+    # -- accounting -----------------------------------------------------------------------------------------------
+
+    def round(self, label: str) -> None:
+        """Count one flight: called by the protocol when the messages ``label``, which it waited for, are here."""
+        with self._lock:
+            self.stats.rounds += 1
+            self.stats.phases.setdefault(part_of(label), PhaseStats()).rounds += 1
+
+    def enter(self, phase: str) -> None:
+        """Count time and bytes to ``phase`` from now on."""
+        now = time.perf_counter()
+        with self._lock:
+            spent = now - self._phase_start
+            self.stats.phases.setdefault(self._phase, PhaseStats()).seconds += spent
+            self.stats.seconds += spent
+            self.stats.bytes_received = self.inbox.bytes_received
+            self._phase, self._phase_start = phase, now
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def tag_for(self, label: str) -> bytes:
+        """The session tag of a message: HELLO and its echo come before there is a session."""
+        return NO_SESSION if label.startswith("HELLO") else self.tag
+
+    def _check(self, header: Header, from_: int, label: str, expected: int) -> None:
+        place = self.places[from_]
+        if header.sender != from_ or header.receiver != self.party:
+            raise MalformedMessage(label, "wrong sender or receiver", place)
+        if header.tag != self.tag_for(label):
+            raise MalformedMessage(label, "message of another session", place)
+        if header.length != expected:
+            raise MalformedMessage(label, f"length {header.length} instead of {expected} bytes", place)

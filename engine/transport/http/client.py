@@ -1,0 +1,138 @@
+"""HTTP client: one session per thread and peer, counted bytes, control requests in JSON."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+
+from engine.transport.http.wire import FROM_HEADER, PROTOCOL, PROTOCOL_HEADER, RUN_HEADER
+
+SLOWEST_RATE = 64 << 10
+#: The reason that :func:`transport_reason` gives when nobody listens.
+REFUSED = "connection refused"
+
+
+class Meter:
+    """A thread-safe count of bytes written to sockets."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.sent = 0
+
+    def add(self, count: int) -> None:
+        """Count ``count`` more bytes."""
+        with self._lock:
+            self.sent += count
+
+
+def chunk_seconds(size: int, base: float = 60.0) -> float:
+    """Time that ``size`` bytes may take: never a fixed second, so that slow links work (service, 5.5)."""
+    return base + size / SLOWEST_RATE
+
+
+def _connection_class(meter: Meter, base: float) -> type[HTTPConnection]:
+    class CountedConnection(HTTPConnection):
+        """Counts what it writes and gives each write the time its size needs.
+
+        urllib3 sends the body under the *connect* timeout, and for ``sendall`` that is a limit for the whole buffer.
+        """
+
+        def connect(self) -> None:
+            super().connect()
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        def send(self, data: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            size = len(data)
+            self.sock.settimeout(chunk_seconds(size, base))
+            meter.add(size)
+            super().send(data)
+
+    return CountedConnection
+
+
+class _CountingAdapter(HTTPAdapter):
+    """A requests adapter whose plain connections count bytes."""
+
+    def __init__(self, meter: Meter, base: float) -> None:
+        connection = _connection_class(meter, base)
+
+        class Pool(HTTPConnectionPool):
+            ConnectionCls = connection
+
+        self._pool = Pool
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Use the counting pool for http."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            **self.poolmanager.pool_classes_by_scheme,
+            "http": self._pool,
+        }
+
+
+def new_session(meter: Meter, base: float = 60.0) -> requests.Session:
+    """A session that ignores proxies and certificate paths of the environment and counts bytes into ``meter``."""
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.clear()
+    session.headers["User-Agent"] = "polytune"
+    adapter = _CountingAdapter(meter, base)
+    session.mount("http://", adapter)
+    return session
+
+
+def route(base_url: str, path: str) -> str:
+    """``path`` below a participant's URL, whether or not that ends with a slash."""
+    return urljoin(base_url if base_url.endswith("/") else base_url + "/", path)
+
+
+def peer_headers(run_id: str, party: int) -> dict[str, str]:
+    """The headers of every request to a peer."""
+    return {PROTOCOL_HEADER: str(PROTOCOL), RUN_HEADER: run_id, FROM_HEADER: str(party)}
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The innermost exception of a failed request."""
+    seen: set[int] = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        inner = getattr(error, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = error.__cause__ or error.__context__
+        if not isinstance(inner, BaseException):
+            inner = next((a for a in error.args if isinstance(a, BaseException)), None)
+        if inner is None:
+            return error
+        error = inner
+    return error
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether nobody listens there: the connection was refused."""
+    return isinstance(root_cause(error), ConnectionRefusedError)
+
+
+def transport_reason(error: BaseException) -> str:
+    """A short English reason for a request that got no answer."""
+    cause = root_cause(error)
+    if isinstance(cause, ConnectionRefusedError):
+        return REFUSED
+    if isinstance(cause, socket.gaierror):
+        return "host name not known"
+    if isinstance(cause, (TimeoutError, requests.Timeout)) or "timed out" in str(cause):
+        return "timed out"
+    if isinstance(cause, (ConnectionResetError, BrokenPipeError)):
+        return "connection reset"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror.lower()
+    return type(cause).__name__

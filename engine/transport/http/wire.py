@@ -1,0 +1,125 @@
+"""Names, limits and error codes of the HTTP protocol between parties (spec: service, section 5.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PROTOCOL = 1
+PROTOCOL_HEADER = "X-Polytune-Protocol"
+RUN_HEADER = "X-Polytune-Run"
+FROM_HEADER = "X-Polytune-From"
+SEQ_HEADER = "X-Polytune-Seq"
+CHUNK_HEADER = "X-Polytune-Chunk"
+LENGTH_HEADER = "X-Polytune-Length"
+DIGEST_HEADER = "X-Polytune-Digest"
+
+CHUNK = 4 << 20
+#: Largest chunk that a receiver takes from anybody.
+MAX_CHUNK = 16 << 20
+#: Frames up to this size travel together in one request; larger ones travel alone, cut into chunks.
+SMALL = 64 << 10
+WINDOW = 64 << 20
+#: Unread bytes of one sender that no wait of the protocol may exceed.
+MOST = 16 << 30
+#: A chunk may arrive this many places before its turn.
+AHEAD = 8
+#: Digests of acknowledged chunks that are remembered for each sender.
+REMEMBERED = 64
+MAX_MESSAGE = (4 << 30) + 64
+MAX_CONTROL_BODY = 1 << 20
+
+STATUS = {
+    "bad_request": 400,
+    "unauthenticated": 401,
+    "identity_mismatch": 403,
+    "not_allowed": 403,
+    "not_found": 404,
+    "unknown_run": 404,
+    "method_not_allowed": 405,
+    "wrong_state": 409,
+    "out_of_order": 409,
+    "replay_mismatch": 409,
+    "program_mismatch": 409,
+    "participants_mismatch": 409,
+    "consent_mismatch": 409,
+    "run_over": 410,
+    "too_large": 413,
+    "protocol_version": 426,
+    "rate_limited": 429,
+    "internal": 500,
+    "busy": 503,
+    "backpressure": 503,
+}
+
+
+class ApiError(Exception):
+    """A request that is refused: ``code`` of :data:`STATUS`, an English message without private data, details."""
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = STATUS[code]
+        self.message = message
+        self.details = details
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object of the reply."""
+        return {"error": self.code, "message": self.message, "details": self.details}
+
+
+@dataclass(frozen=True)
+class ChunkHead:
+    """The headers of one ``POST /msg``: chunk ``seq`` of this direction, ``size`` bytes with SHA-256 ``digest``."""
+
+    seq: int
+    size: int
+    digest: str
+    message_length: int
+
+
+_NUMBER = re.compile(r"\d{1,18}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_RUN = re.compile(r"[0-9a-zA-Z-]{1,64}\Z")
+
+
+def _number(headers: Mapping[str, str], name: str) -> int:
+    text = headers.get(name, "")
+    if not _NUMBER.match(text):
+        raise ApiError("bad_request", f"{name} is missing or not a number")
+    return int(text)
+
+
+def parse_peer(headers: Mapping[str, str], parties: int) -> tuple[str, int]:
+    """(run id, sender) of a peer request; raises ApiError for another protocol version or a party that is none."""
+    version = headers.get(PROTOCOL_HEADER)
+    if version != str(PROTOCOL):
+        raise ApiError(
+            "protocol_version",
+            f"peer speaks protocol {version[:20] if version else 'of another program'}, this is {PROTOCOL}; "
+            "run the same version of polytune on all sides",
+        )
+    run = headers.get(RUN_HEADER, "")
+    if not _RUN.match(run):
+        raise ApiError("bad_request", f"{RUN_HEADER} is missing or malformed")
+    sender = _number(headers, FROM_HEADER)
+    if sender >= parties:
+        raise ApiError("bad_request", f"{FROM_HEADER}: there is no party {sender} (0..{parties - 1})")
+    return run, sender
+
+
+def parse_chunk(headers: Mapping[str, str], size: int | None) -> ChunkHead:
+    """The chunk headers; ``size`` is the body's announced length, checked here before anything is read."""
+    if size is None:
+        raise ApiError("bad_request", "a message needs a Content-Length")
+    if size > MAX_CHUNK:
+        raise ApiError("too_large", f"a chunk has at most {MAX_CHUNK} bytes, this one {size}", limit=MAX_CHUNK)
+    length = _number(headers, LENGTH_HEADER)
+    if length > MAX_MESSAGE or length < size:
+        raise ApiError("bad_request", f"{LENGTH_HEADER} is out of range")
+    digest = headers.get(DIGEST_HEADER, "").removeprefix("sha256:")
+    if not _DIGEST.match(digest):
+        raise ApiError("bad_request", f"{DIGEST_HEADER} is missing or malformed")
+    return ChunkHead(_number(headers, SEQ_HEADER), size, digest, length)

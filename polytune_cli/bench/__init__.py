@@ -1,0 +1,1 @@
+"""Measurements: standard circuits through the real protocol, in this process or as one process a party."""

@@ -1,0 +1,75 @@
+"""Measurements inside one process: all parties as threads, in-memory channels or HTTP on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import PolytuneError
+from polytune_cli.bench.cases import Case, CaseSpec, build
+from polytune_cli.bench.figures import Figures, Measurement, PartyFigures, peak_rss_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Size of the circuit that is run once so that every kernel is compiled or loaded before the clock starts.
+WARM_ANDS = 2000
+
+
+class WrongOutput(PolytuneError):
+    """The protocol's output differs from plain evaluation: no figure of such a run is worth printing."""
+
+    code = "wrong_output"
+
+
+def warm_kernels(parties: int, options: dict[str, Any]) -> float:
+    """Run a small circuit with the same options; returns the seconds it took."""
+    import engine
+    from engine.circuit.bench import and_chain
+
+    begin = time.perf_counter()
+    circuit = and_chain(WARM_ANDS, parties, 7)
+    inputs = [[0] * bits for bits in circuit.input_bits]
+    engine.simulate(circuit, _as_bits(inputs), **options)
+    return time.perf_counter() - begin
+
+
+def _as_bits(inputs: list[list[int]]) -> list[np.ndarray]:
+    import numpy as np
+
+    return [np.array(bits, dtype=np.uint8) for bits in inputs]
+
+
+def compare(outputs: Any, expected: np.ndarray) -> None:
+    """Raise :class:`WrongOutput` unless the protocol's bits are the plain ones."""
+    import numpy as np
+
+    if outputs is None or not np.array_equal(np.asarray(outputs, dtype=np.uint8), expected):
+        raise WrongOutput("the protocol's output differs from plain evaluation", "please report this")
+
+
+def prepare(spec: CaseSpec) -> tuple[Case, float]:
+    """Build the case; returns it with the seconds of compiling its circuit."""
+    begin = time.perf_counter()
+    case = build(spec)
+    return case, time.perf_counter() - begin
+
+
+def measure_memory(spec: CaseSpec, repeat: int, options: dict[str, Any], log: Callable[[str], None]) -> Figures:
+    """All parties as threads of this process over in-memory channels (`engine.simulate`)."""
+    import engine
+
+    log("compiling the circuit")
+    case, compile_seconds = prepare(spec)
+    expected = case.evaluate()
+    log("preparing the kernels")
+    kernel_seconds = warm_kernels(case.parties, options)
+    runs = []
+    for number in range(repeat):
+        log(f"run {number + 1} of {repeat}")
+        result = engine.simulate(case.circuit, case.inputs, **options)
+        compare(result.outputs[0], expected)
+        parties = [PartyFigures.from_stats(stats) for stats in result.stats]
+        runs.append(Measurement(parties, [peak_rss_bytes()], compile_seconds, kernel_seconds))
+    return Figures.of_runs(spec.name, case.circuit.and_gates, runs, "memory")

@@ -1,0 +1,91 @@
+"""``polytune eval``: run a program in the clear, all inputs given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+EXIT_PANIC, EXIT_PROGRAM, EXIT_INPUT = 1, 3, 4
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("program", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@click.option("--function", default="main", show_default=True, metavar="NAME", help="Public function to run.")
+@click.option("--const", "consts", multiple=True, metavar="PARTY::NAME=VALUE", help="Value of an external constant.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def command(
+    ctx: click.Context, program: Path, args: tuple[str, ...], function: str, consts: tuple[str, ...], as_json: bool
+) -> None:
+    """Evaluate PROGRAM without encryption. Each ARG is a literal, or a file that holds one, in party order.
+
+    Exit status: 0 for a value, 1 panic, 3 an error in the program, 4 an error in an argument.
+    """
+    import engine
+
+    as_json = as_json or bool(getattr(ctx.obj, "json", False))
+    values = read_constants(consts)
+    try:
+        compiled = engine.compile_program(read_program(program), function, values, program.name)
+        result = compiled.evaluate([argument(text) for text in args])
+    except engine.GarblePanic as panic:
+        reply = {"panic": panic.reason, "line": panic.line, "column": panic.column}
+        finish(ctx, as_json, reply, str(panic), EXIT_PANIC)
+    except engine.GarbleError as error:
+        finish(ctx, as_json, describe_error(error), str(error), exit_code(error))
+    click.echo(json.dumps({"ok": result}) if as_json else result)
+
+
+def finish(ctx: click.Context, as_json: bool, reply: dict[str, Any], text: str, code: int) -> NoReturn:
+    """Print what went wrong and end with its status."""
+    if as_json:
+        click.echo(json.dumps(reply))
+    else:
+        click.echo(text, err=True)
+    ctx.exit(code)
+
+
+def describe_error(error: Any) -> dict[str, Any]:
+    """The JSON form of a GarbleError."""
+    diagnostics = [{"line": line, "column": column, "message": message} for line, column, message in error.diagnostics]
+    return {"error": {"category": error.category, "diagnostics": diagnostics}}
+
+
+def exit_code(error: Any) -> int:
+    """4 for a literal, 3 for everything in the program."""
+    return EXIT_INPUT if error.category == "input" else EXIT_PROGRAM
+
+
+def argument(text: str) -> str:
+    """The literal itself, or the content of the file of that name."""
+    try:
+        path = Path(text)
+        return path.read_text(encoding="utf-8") if len(text) < 256 and path.is_file() else text
+    except (OSError, ValueError):
+        return text
+
+
+def read_program(path: Path) -> str:
+    """The source text; a usage error when it is not UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def read_constants(consts: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """``PARTY::NAME=VALUE`` texts as party -> name -> value."""
+    values: dict[str, dict[str, str]] = {}
+    for text in consts:
+        name, equals, value = text.partition("=")
+        party, colons, constant = name.partition("::")
+        if not (equals and colons and party.strip() and constant.strip() and value.strip()):
+            raise click.UsageError(f"--const {text}: write it as PARTY::NAME=VALUE, for example PARTY_0::ROWS=3")
+        values.setdefault(party.strip(), {})[constant.strip()] = value.strip()
+    return values

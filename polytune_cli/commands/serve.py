@@ -1,0 +1,137 @@
+"""``polytune serve``: take part in computations as one party."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from polytune_cli.console import default_level, level_of
+
+if TYPE_CHECKING:
+    from polytune_cli.main import Settings
+
+SOCKET_ADDRESS = "SOCKET_ADDRESS"
+
+
+@click.command("serve")
+@click.option(
+    "-c",
+    "--config",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="POLICY",
+    help="The policy file of this party.",
+)
+@click.option("--addr", metavar="IP", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 lets the system choose.  [default: that of the own URL if it is loopback, else 8000]",
+)
+@click.option(
+    "--wait-peers",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Leader: keep asking parties that are not there yet.",
+)
+@click.option(
+    "--runs", type=click.IntRange(min=1), metavar="N", help="Contributor: end after N runs.  [default: never]"
+)
+@click.option(
+    "--allow-insecure", is_flag=True, help="Permit plain http beyond loopback: for private test networks only."
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where a result is saved that could not be written.  [default: $XDG_STATE_HOME/polytune]",
+)
+@click.option(
+    "--events-fd", type=click.IntRange(min=0), metavar="N", help="Write progress as JSON lines to this descriptor."
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    config: Path,
+    addr: str | None,
+    port: int | None,
+    wait_peers: float,
+    runs: int | None,
+    allow_insecure: bool,
+    state_dir: Path | None,
+    events_fd: int | None,
+) -> int:
+    """Take part in computations as one party.
+
+    A contributor listens until it is stopped and joins every run that fits its policy. The leader, started last, asks
+    the others to join, computes once, writes the result and ends.
+    """
+    address, number = listen_address(addr, port)
+    level = log_level(ctx.obj)
+    from polytune_cli.server.process import Options, serve
+
+    return serve(
+        Options(
+            config=config,
+            address=address,
+            port=number,
+            wait_peers=wait_peers,
+            runs=runs,
+            allow_insecure=allow_insecure,
+            state_dir=state_dir or default_state_dir(),
+            events_fd=events_fd,
+            level=level,
+            settings=ctx.obj,
+        )
+    )
+
+
+def listen_address(addr: str | None, port: int | None) -> tuple[str, int | None]:
+    """Address and port (None: not given) from the options; the environment's ``SOCKET_ADDRESS`` overrides both."""
+    given = os.environ.get(SOCKET_ADDRESS)
+    if given:
+        host, colon, digits = given.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not colon or not digits.isdecimal() or int(digits) > 65535 or not _is_ip(host):
+            raise click.UsageError(
+                f"{SOCKET_ADDRESS}: '{given}' is not an address and a port, for example 127.0.0.1:8000"
+            )
+        return host, int(digits)
+    address = addr or "127.0.0.1"
+    if not _is_ip(address):
+        raise click.BadParameter(
+            f"'{address}' is not an IP address, for example 127.0.0.1 or 0.0.0.0", param_hint="'--addr'"
+        )
+    return address, port
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def log_level(settings: Settings) -> int:
+    """Level from -v, -q, --log-level or POLYTUNE_LOG."""
+    import logging
+
+    if settings.verbose:
+        return logging.DEBUG
+    if settings.quiet:
+        return logging.WARNING
+    try:
+        return level_of(settings.log_level or default_level())
+    except ValueError as error:
+        raise click.UsageError(f"log level: {error}") from None
+
+
+def default_state_dir() -> Path:
+    """``$XDG_STATE_HOME/polytune``, by default below ``~/.local/state``."""
+    home = os.environ.get("XDG_STATE_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "polytune"

@@ -1,0 +1,219 @@
+"""The routes between parties (spec: service, section 5.2) as a Flask application over a :class:`PeerService`.
+
+Every error is a JSON object ``{"error", "message", "details"}``; a fault of ours is ``internal`` without a traceback.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, cast
+
+import numpy as np
+from flask import Flask, Request, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from engine.transport.http.client import chunk_seconds
+from engine.transport.http.receiver import Receiver
+from engine.transport.http.wire import MAX_CONTROL_BODY, ApiError, parse_chunk, parse_peer
+from polytune_cli.server.listener import ANSWER_METER, SOCKET
+
+log = logging.getLogger("polytune")
+
+#: A request may be held this long while the window is full or while this party is not there yet.
+HOLD = 5.0
+Answer = tuple[int, dict[str, Any]]
+
+
+class PeerService(Protocol):
+    """What stands behind the routes. Methods raise ApiError to refuse."""
+
+    parties: int
+
+    def version(self) -> dict[str, Any]:
+        """The object of ``GET /version``."""
+
+    def receiver(self, run_id: str, sender: int) -> Receiver:
+        """Where messages of ``sender`` in that run go."""
+
+    def answer_meter(self, run_id: str, sender: int) -> Callable[[int], None] | None:
+        """Counts the bytes of our answers to ``sender``."""
+
+    def control(self, name: str, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
+        """One of run, consts, sync, abort: status and JSON object of the answer."""
+
+
+def create_app(service: PeerService) -> Flask:
+    """The application; no state but ``service``."""
+    app = Flask("polytune", static_folder=None)
+    app.url_map.strict_slashes = False
+
+    @app.get("/ping")
+    def ping() -> Response:
+        return Response("pong", mimetype="text/plain")
+
+    @app.get("/version")
+    def version() -> Response:
+        return jsonify(service.version())
+
+    @app.post("/msg/<int:party>")
+    def message(party: int) -> Response:
+        return _message(service, party)
+
+    @app.get("/msg/<int:party>")
+    def resume(party: int) -> Response:
+        run_id, sender = _peer(service, party)
+        return jsonify(next=service.receiver(run_id, sender).next(sender))
+
+    @app.post("/consts/<int:party>")
+    def consts(party: int) -> Response:
+        return _control(service, "consts", party)
+
+    @app.post("/run", endpoint="run")
+    @app.post("/sync", endpoint="sync")
+    @app.post("/abort", endpoint="abort")
+    def control() -> Response:
+        return _control(service, str(request.endpoint), None)
+
+    app.register_error_handler(ApiError, _api_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _internal_error)
+    app.before_request(_start_clock)
+    app.after_request(_log_access)
+    return app
+
+
+# -- routes ----------------------------------------------------------------------------------------------------------
+
+
+def _headers() -> Mapping[str, str]:
+    # Werkzeug's headers are not a Mapping by type, but have the one method that counts here.
+    return cast(Mapping[str, str], request.headers)
+
+
+def _peer(service: PeerService, path_party: int | None) -> tuple[str, int]:
+    run_id, sender = parse_peer(_headers(), service.parties)
+    if path_party is not None and path_party != sender:
+        raise ApiError("identity_mismatch", f"the path says party {path_party}, the header party {sender}")
+    request.environ[ANSWER_METER] = service.answer_meter(run_id, sender)
+    return run_id, sender
+
+
+def _message(service: PeerService, party: int) -> Response:
+    run_id, sender = _peer(service, party)
+    head = parse_chunk(_headers(), request.content_length)
+    receiver = service.receiver(run_id, sender)
+    if receiver.check(sender, head):
+        receiver.wait_for_room(sender, head.seq, HOLD)
+        body = read_body(request, head.size)
+        following = receiver.store(sender, head, body, hashlib.sha256(body).hexdigest())
+    else:
+        _discard_body(request)
+        following = receiver.next(sender)
+    return jsonify(next=following, window=receiver.free(sender))
+
+
+def _control(service: PeerService, name: str, path_party: int | None) -> Response:
+    run_id, sender = _peer(service, path_party)
+    size = request.content_length
+    if size is None:
+        raise ApiError("bad_request", "a request needs a Content-Length")
+    if size > MAX_CONTROL_BODY:
+        raise ApiError(
+            "too_large", f"the body has at most {MAX_CONTROL_BODY} bytes, this one {size}", limit=MAX_CONTROL_BODY
+        )
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
+        raise ApiError("bad_request", "the body must be a JSON object")
+    if body.get("run_id", run_id) != run_id:
+        raise ApiError("bad_request", "run_id of the body and of the header differ")
+    status, answer = service.control(name, run_id, sender, body)
+    response = jsonify(answer)
+    response.status_code = status
+    return response
+
+
+# -- bodies ----------------------------------------------------------------------------------------------------------
+
+
+def read_body(incoming: Request, size: int) -> Any:
+    """Exactly ``size`` body bytes as a new uint8 array, read without a copy where the server allows it."""
+    body: Any = np.empty(size, dtype=np.uint8)
+    view = memoryview(body)
+    if SOCKET in incoming.environ:
+        incoming.environ[SOCKET].settimeout(chunk_seconds(size))
+    stream: Any = incoming.environ["wsgi.input"]
+    # cheroot's length-checking wrapper has no readinto, the reader under it has; keep the wrapper's count right.
+    reader: Any = getattr(stream, "rfile", None)
+    direct = hasattr(reader, "readinto") and hasattr(stream, "remaining")
+    got = 0
+    while got < size:
+        if direct:
+            count = reader.readinto(view[got:])
+            stream.remaining -= count or 0
+        else:
+            piece = stream.read(min(size - got, 1 << 20))
+            count = len(piece)
+            view[got : got + count] = piece
+        if not count:
+            raise ApiError("bad_request", f"the body ended after {got} of {size} bytes")
+        got += count
+    return body
+
+
+def _discard_body(incoming: Request) -> None:
+    stream: Any = incoming.environ["wsgi.input"]
+    left = incoming.content_length or 0
+    while left > 0:
+        piece = stream.read(min(left, 1 << 16))
+        if not piece:
+            return
+        left -= len(piece)
+
+
+# -- errors and log --------------------------------------------------------------------------------------------------
+
+
+def _api_error(error: ApiError) -> Response:
+    response = jsonify(error.body())
+    response.status_code = error.status
+    if error.status == 503:
+        response.headers["Retry-After"] = "0.1" if error.code == "backpressure" else "1"
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    names = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+    status = error.code or 500
+    name = names.get(status, "bad_request" if status < 500 else "internal")
+    response = jsonify(error=name, message=str(error.name), details={})
+    response.status_code = status
+    return response
+
+
+def _internal_error(error: Exception) -> Response:
+    log.error("internal error while answering %s %s: %s", request.method, request.path, type(error).__name__)
+    log.debug("details", exc_info=error)
+    return _api_error(ApiError("internal", "this party had an internal error; see its log"))
+
+
+def _start_clock() -> None:
+    g.start = time.perf_counter()
+
+
+def _log_access(response: Response) -> Response:
+    status = response.status_code
+    if status >= 500 and status != 503:
+        level = logging.ERROR
+    elif status >= 400:
+        level = logging.WARNING if status not in (404, 503) else logging.DEBUG
+    else:
+        # Messages come by the thousand; they are counted per phase instead.
+        level = logging.INFO if request.path in ("/run", "/sync", "/abort") else logging.DEBUG
+    if log.isEnabledFor(level):
+        spent = (time.perf_counter() - g.get("start", time.perf_counter())) * 1e3
+        log.log(level, "%s %s", request.method, request.path)
+        log.log(level, "%s (in %.1fms)", response.status, spent)
+    return response

@@ -1,0 +1,125 @@
+"""The web server under the routes: cheroot with the settings that peers need."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from cheroot import wsgi
+
+from engine.errors import ResourceError
+
+log = logging.getLogger("polytune")
+
+#: Environment key under which a route may leave a function that is told how many bytes the answer had on the socket.
+ANSWER_METER = "polytune.answer_meter"
+#: Environment key of the connection's socket, whose timeout a route may extend while it reads a body.
+SOCKET = "polytune.socket"
+#: Seconds for a request line and headers, and for an idle connection.
+TIMEOUT = 10.0
+
+
+class _Gateway(wsgi.Gateway_10):
+    """Tells a route's meter how many bytes were written, headers included; gives back the usual timeout."""
+
+    def get_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environ()
+        environ[SOCKET] = self.req.conn.socket
+        return environ
+
+    def respond(self) -> None:
+        writer = self.req.conn.wfile
+        before = writer.bytes_written
+        try:
+            super().respond()
+        finally:
+            meter: Callable[[int], None] | None = self.env.get(ANSWER_METER)
+            if meter is not None:
+                meter(writer.bytes_written - before)
+            with contextlib.suppress(OSError):
+                self.req.conn.socket.settimeout(TIMEOUT)
+
+
+class _Server(wsgi.Server):
+    """Gives a new connection to a worker only when its first bytes are there, so silent clients cost no thread."""
+
+    def process_conn(self, conn: Any) -> None:
+        """Called for new connections and for those that became readable."""
+        if getattr(conn, "seen", False):
+            super().process_conn(conn)
+        else:
+            conn.seen = True
+            self._connections.put(conn)
+
+
+class Listener:
+    """A bound server; ``address`` is real after ``bind`` also when the port was 0."""
+
+    def __init__(self, host: str, port: int, app: Any, *, threads: int = 16) -> None:
+        self._server = _Server(
+            (host, port), app, numthreads=threads, timeout=TIMEOUT, request_queue_size=64, shutdown_timeout=1
+        )
+        self._server.gateway = _Gateway
+        self._server.keep_alive_conn_limit = 256
+        self._server.max_request_header_size = 16 << 10
+        self._server.expiration_interval = 0.2
+        self._server.error_log = _log_server_error  # type: ignore[method-assign]
+        self._host, self._port = host, port
+        self._thread: threading.Thread | None = None
+
+    def bind(self) -> None:
+        """Bind and listen; raises ResourceError when the address cannot be had."""
+        try:
+            self._server.prepare()
+        except OSError as error:
+            raise ResourceError(
+                f"cannot listen on {_join(self._host, self._port)}: {_bind_reason(error)}",
+                "choose another address with --addr and --port, or stop the program that uses it",
+                code="cannot_listen",
+            ) from None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """IP and port that are bound."""
+        host, port = self._server.bind_addr[:2]
+        return host, port
+
+    def __str__(self) -> str:
+        return _join(*self.address)
+
+    def start(self) -> None:
+        """Serve in a background thread."""
+        self._thread = threading.Thread(target=self._server.serve, name="listener", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop accepting, end the worker threads."""
+        with contextlib.suppress(Exception):
+            self._server.stop()
+        if self._thread is not None:
+            self._thread.join(timeout=3)
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _bind_reason(error: OSError) -> str:
+    # cheroot puts the texts of all attempts into one new exception without a number.
+    text = f"{error} {error.__context__ or ''}"
+    if error.errno == errno.EADDRINUSE or "already in use" in text:
+        return "address already in use"
+    if error.errno == errno.EACCES or "ermission denied" in text:
+        return "permission denied (ports below 1024 need privileges)"
+    if error.errno == errno.EADDRNOTAVAIL or "assign requested address" in text:
+        return "this machine does not have that address"
+    return error.strerror or "the system refused"
+
+
+def _log_server_error(msg: str = "", level: int = 20, traceback: bool = False) -> None:
+    # Broken connections are everyday life here; the sender tries again.
+    log.debug("server: %s", msg, exc_info=traceback)

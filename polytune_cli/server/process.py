@@ -1,0 +1,254 @@
+"""The process of one party: checks in their order, the listener, the run in its thread, signals (service, 1.1-1.3)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from engine.errors import PolytuneError, ResourceError
+from engine.events import Event, EventSink
+from engine.policy import Policy, is_loopback, load_policy
+from engine.run.job import check_transport, prepare
+from engine.run.party import Interrupted, Party
+from engine.transport.http.link import LANES
+from polytune_cli import console, exits
+from polytune_cli.live import LiveView, view
+from polytune_cli.server.app import create_app
+from polytune_cli.server.listener import Listener
+
+if TYPE_CHECKING:
+    from polytune_cli.main import Settings
+
+log = logging.getLogger("polytune")
+#: Seconds that a run gets to end by itself after the first signal.
+GRACE = 5.0
+DEFAULT_PORT = 8000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Checked options of ``serve``; ``port`` None means the port of the own URL."""
+
+    config: Path
+    address: str
+    port: int | None
+    wait_peers: float
+    runs: int | None
+    allow_insecure: bool
+    state_dir: Path
+    events_fd: int | None
+    level: int
+    settings: Settings
+
+
+def serve(options: Options) -> int:
+    """Run one party; returns the exit code. Errors before the listener is up are raised."""
+    settings = options.settings
+    handler = console.set_up(options.level, as_json=settings.log_format == "json", to_stderr=settings.json)
+    policy = load_policy(options.config)
+    job = prepare(policy)
+    warnings = list(policy.warnings)
+    warnings += check_transport(policy, options.address, options.allow_insecure or policy.allow_insecure)
+    if not policy.receives_output and policy.output is not None:
+        warnings.append(f"output is ignored: party {policy.party} receives no result")
+    for warning in warnings:
+        log.warning("%s", warning)
+    _no_core_dumps()
+    outcome = _Outcome()
+    with _sinks(options, handler, policy) as sink:
+        state_dir = str(options.state_dir)
+        party = Party(job, events=sink, state_dir=state_dir, program_name=policy.program.filename)
+        _Process(options, party, outcome).run()
+    return outcome.conclude(settings.json)
+
+
+@contextmanager
+def _sinks(options: Options, handler: console.LineHandler, policy: Policy) -> Iterator[EventSink]:
+    """Where events go: the live table or plain progress lines, and the descriptor of ``--events-fd``."""
+    file = _event_file(options.events_fd) if options.events_fd is not None else None
+    quiet = options.level > logging.INFO or options.settings.json
+    lock = threading.Lock()
+    with _view(handler, policy, quiet) as show:
+
+        def sink(event: Event) -> None:
+            show(event)
+            if file is not None:
+                line = json.dumps(event.to_json()) + "\n"
+                with lock:
+                    _write_line(file, line)
+
+        yield sink
+
+
+@contextmanager
+def _view(handler: console.LineHandler, policy: Policy, quiet: bool) -> Iterator[EventSink]:
+    if quiet:
+        yield lambda event: None
+        return
+    with view(1, "", write=lambda line: log.info("%s", line)) as shown:
+        direct = handler.write
+        if isinstance(shown, LiveView):
+            handler.write = shown.log
+        try:
+            yield shown.sink
+        finally:
+            handler.write = direct
+
+
+def _event_file(descriptor: int) -> int:
+    try:
+        os.fstat(descriptor)
+        os.set_inheritable(descriptor, False)
+    except OSError:
+        raise ResourceError(f"--events-fd {descriptor}: this descriptor is not open") from None
+    return descriptor
+
+
+def _write_line(descriptor: int, line: str) -> None:
+    # Progress is a courtesy: when nobody reads any more, the run goes on.
+    try:
+        os.write(descriptor, line.encode())
+    except OSError:
+        return
+
+
+def own_port(policy: Policy) -> int:
+    """The port of the own URL when that is loopback, else 8000."""
+    own = policy.participants[policy.party]
+    if not is_loopback(own):
+        return DEFAULT_PORT
+    parts = urlsplit(own)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+@dataclass
+class _Outcome:
+    """How the party ended; shown when the live view is gone from the terminal."""
+
+    error: BaseException | None = None
+    #: The run's thread could not be stopped; only the end of the process stops it.
+    stuck: bool = False
+
+    def conclude(self, as_json: bool) -> int:
+        """Print the JSON object if wanted; returns 0 or raises what ended the party."""
+        error = self.error
+        if as_json:
+            record: dict[str, Any] = {"ok": error is None}
+            if isinstance(error, PolytuneError):
+                record["error"] = {"code": error.code, "message": error.message}
+            print(json.dumps(record), flush=True)
+        if self.stuck and isinstance(error, PolytuneError):
+            # With the process its connections go, and databases roll back what is not committed.
+            exits.show(error)
+            os._exit(error.exit_code)
+        if error is not None:
+            raise error
+        return 0
+
+
+class _Process:
+    """Listener, worker thread and signals of one party."""
+
+    def __init__(self, options: Options, party: Party, outcome: _Outcome) -> None:
+        self._options = options
+        self._party = party
+        self._outcome = outcome
+        port = options.port if options.port is not None else own_port(party.policy)
+        threads = (LANES + 2) * (len(party.policy.participants) - 1) + 8
+        self._listener = Listener(options.address, port, create_app(party.service), threads=threads)
+        self._signal: int | None = None
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        """Listen, work, stop; the outcome says how it went."""
+        self._listener.bind()
+        log.info("listening on %s", self._listener)
+        self._listener.start()
+        restore = self._catch_signals()
+        worker = threading.Thread(target=self._work, name="run", daemon=True)
+        worker.start()
+        try:
+            while not self._done.wait(0.5) and self._signal is None:
+                pass
+            if self._signal is not None:
+                self._stop_after_signal(worker)
+        finally:
+            self._listener.stop()
+            restore()
+
+    def _work(self) -> None:
+        party, options = self._party, self._options
+        try:
+            _warm_up(party)
+            if party.policy.is_leader:
+                party.lead(options.wait_peers)
+            else:
+                self._outcome.error = party.contribute(options.runs)
+        except BaseException as error:  # reported by the main thread
+            self._outcome.error = error
+        finally:
+            self._done.set()
+
+    # -- signals --------------------------------------------------------------------------------------------------
+
+    def _catch_signals(self) -> Callable[[], None]:
+        old = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def restore() -> None:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+        return restore
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is not None:
+            os._exit(128 + number)  # the second signal: at once
+        self._signal = number
+
+    def _stop_after_signal(self, worker: threading.Thread) -> None:
+        """Tell the peers, let the run end, and leave."""
+        number = int(self._signal or signal.SIGTERM)
+        busy = self._party.busy
+        writing = self._party.interrupt(number)
+        if not writing:
+            worker.join(GRACE)
+        if not busy:
+            self._outcome.error = None
+        elif worker.is_alive():
+            self._outcome.error, self._outcome.stuck = Interrupted(number), True
+        # Else the run's thread has left its own account: interrupted, or through before the signal could reach it.
+
+
+def _warm_up(party: Party) -> None:
+    """Import what a run needs while the others are waited for; a contributor also tries its own input once."""
+
+    def load() -> None:
+        try:
+            import engine.mpc  # noqa: F401
+        except Exception:  # the run will meet the same error and report it
+            log.debug("warm-up failed", exc_info=True)
+        if not party.policy.is_leader:
+            party.try_input()
+
+    threading.Thread(target=load, name="warm-up", daemon=True).start()
+
+
+def _no_core_dumps() -> None:
+    """A core file would hold input rows and keys."""
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+__all__: list[Any] = ["Options", "serve"]

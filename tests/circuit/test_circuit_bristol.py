@@ -1,0 +1,167 @@
+"""Bristol Fashion: public circuits with known answers, round trips, every refusal."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from engine.circuit import Builder, Circuit, CircuitError
+from tests.circuit.helpers import assignments, bits_of, bristol_file, number_of, random_raw
+
+HALF_ADDER = "2 4\n2 1 1\n2 1 1\n\n2 1 0 1 2 XOR\n2 1 0 1 3 AND\n"
+
+
+def load(tmp_path, text: str, **options) -> Circuit:
+    path = tmp_path / "circuit.txt"
+    path.write_text(text)
+    return Circuit.from_bristol(path, **options)
+
+
+def test_example_half_adder(tmp_path):
+    circuit = load(tmp_path, HALF_ADDER)
+    assert circuit.input_bits == (1, 1)
+    assert [circuit.evaluate([[x], [y]]).tolist() for x in (0, 1) for y in (0, 1)] == [[0, 0], [1, 0], [1, 0], [0, 1]]
+
+
+def test_aes_of_fips_197():
+    circuit = Circuit.from_bristol(bristol_file("aes_128.txt.xz"), lsb_first=True)
+    assert circuit.and_gates == 6400
+    key, block = 0x000102030405060708090A0B0C0D0E0F, 0x00112233445566778899AABBCCDDEEFF
+    result = circuit.evaluate([bits_of(key, 128), bits_of(block, 128)])
+    assert number_of(result) == 0x69C4E0D86A7B0430D8CDB78070B4C55A
+
+
+def test_sha_256_of_fips_180_4():
+    circuit = Circuit.from_bristol(bristol_file("sha256.txt.xz"), lsb_first=True)
+    start = [0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19]
+    block = b"abc\x80" + bytes(52) + (24).to_bytes(8, "big")
+    chaining = b"".join(word.to_bytes(4, "big") for word in start)
+    inputs = [bits_of(int.from_bytes(block, "big"), 512), bits_of(int.from_bytes(chaining, "big"), 256)]
+    assert number_of(circuit.evaluate(inputs)).to_bytes(32, "big") == hashlib.sha256(b"abc").digest()
+
+
+def test_multiplier():
+    circuit = Circuit.from_bristol(bristol_file("mult64.txt.xz"), lsb_first=True)
+    for x, y in ((3, 4), (2**64 - 1, 2**64 - 1), (0x123456789ABCDEF1, 0xFEDCBA9876543219)):
+        assert number_of(circuit.evaluate([bits_of(x, 64), bits_of(y, 64)])) == x * y % 2**64
+
+
+@pytest.mark.parametrize("name", ["aes_128", "mult64"])
+def test_public_circuits_round_trip(name, tmp_path):
+    first = Circuit.from_bristol(bristol_file(f"{name}.txt.xz"))
+    path = tmp_path / "copy.txt.xz"
+    first.to_bristol(path)
+    second = Circuit.from_bristol(path)
+    assert (first.and_gates, first.xor_gates) == (second.and_gates, second.xor_gates)
+    rows = np.random.default_rng(0).integers(0, 2, (64, first.inputs), dtype=np.uint8)
+    assert (first.evaluate_many(rows) == second.evaluate_many(rows)).all()
+
+
+@pytest.mark.parametrize("lsb_first", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_random_circuits_round_trip(seed, lsb_first, tmp_path):
+    """Negated and repeated outputs, inputs and constants as outputs."""
+    op, a, b, outputs = random_raw(seed, 6, 40)
+    outputs = np.concatenate((outputs, outputs, outputs ^ 1, [0, 1, 0, 0xFFFFFFFE]))
+    first = Circuit.normalise((2, 0, 4), op, a, b, outputs)
+    first.to_bristol(tmp_path / "x.txt", lsb_first=lsb_first)
+    second = Circuit.from_bristol(tmp_path / "x.txt", lsb_first=lsb_first)
+    assert second.input_bits == (2, 0, 4)
+    rows = assignments(6)
+    assert (first.evaluate_many(rows) == second.evaluate_many(rows)).all()
+
+
+def test_file_obeys_the_format(tmp_path):
+    """Outputs are the last wires and distinct; every wire is assigned once, before it is read."""
+    first = Circuit.normalise((3,), *random_raw(9, 3, 60))
+    first.to_bristol(tmp_path / "x.txt")
+    lines = [line.split() for line in (tmp_path / "x.txt").read_text().splitlines()]
+    gates, wires = map(int, lines[0])
+    assert lines[1] == ["1", "3"] and lines[2] == ["1", "12"] and lines[3] == []
+    assert len(lines) == 4 + gates and wires == 3 + gates
+    assigned = set(range(3))
+    for line in lines[4:]:
+        count = int(line[0])
+        assert line[1] == "1" and len(line) == count + 4
+        assert line[-1] in ("XOR", "AND", "INV") and count == (1 if line[-1] == "INV" else 2)
+        assert set(map(int, line[2 : 2 + count])) <= assigned
+        assigned.add(int(line[-2]))
+    assert assigned == set(range(wires))
+
+
+def test_leading_outputs_can_be_left_out(tmp_path):
+    b = Builder((4, 4))
+    x, y = b.input(0), b.input(1)
+    product, overflow = b.mul(x, y)
+    circuit = b.finish(np.concatenate((overflow.reshape(1), product, b.xor(x, y))))
+    circuit.to_bristol(tmp_path / "x.txt", drop_outputs=5)
+    short = Circuit.from_bristol(tmp_path / "x.txt")
+    assert (short.and_gates, short.output_bits) == (0, 4)
+    with pytest.raises(CircuitError, match="leave out"):
+        circuit.to_bristol(tmp_path / "x.txt", drop_outputs=10)
+
+
+def test_constants_without_inputs(tmp_path):
+    Circuit.normalise((0,), [], [], [], [0xFFFFFFFF, 0xFFFFFFFE]).to_bristol(tmp_path / "x.txt")
+    assert Circuit.from_bristol(tmp_path / "x.txt").evaluate([[]]).tolist() == [1, 0]
+
+
+def test_copies_constants_and_vectors_of_ands(tmp_path):
+    circuit = load(
+        tmp_path,
+        "3 10\n1 4\n1 4\n\n1 1 0 4 EQW\n1 1 1 5 EQ\n4 2 0 1 2 3 8 9 MAND\n1 1 4 6 EQW\n1 1 5 7 EQW\n".replace(
+            "3 10", "5 10"
+        ),
+    )
+    for row in assignments(4):
+        a, b, c, d = row.tolist()
+        assert circuit.evaluate([row]).tolist() == [a, 1, a & c, b & d]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("", 0, "missing"),
+        ("2 4\n2 1 1\n", 2, "missing"),
+        ("2 4 5\n2 1 1\n1 1\n", 1, "gates and wires"),
+        ("2 4\n3 1 1\n1 1\n", 2, "announced"),
+        ("2 x\n", 1, "not a number"),
+        ("2 -4\n", 1, "not a number"),
+        ("2 1\n2 1 1\n1 1\n", 2, "only 1 wires"),
+        ("2 4\n2 1 1\n1 5\n", 3, "only 4 wires"),
+        ("99 4\n2 1 1\n1 1\n", 1, "too short"),
+        ("1 99999999999\n1 1\n1 1\n1 1 0 1 INV\n", 1, "too short"),
+        ("1 999999999999\n1 999999999999\n1 1\n", 2, "at most"),
+        (HALF_ADDER.replace("AND", "NAND"), 6, "unknown gate"),
+        (HALF_ADDER.replace(" AND", ""), 6, "no gate name"),
+        (HALF_ADDER.replace("0 1 3 AND", "0 9 3 AND"), 6, "out of range"),
+        (HALF_ADDER.replace("0 1 3 AND", "0 1 9 AND"), 6, "out of range"),
+        (HALF_ADDER.replace("0 1 2 XOR", "0 3 2 XOR"), 5, "before"),
+        (HALF_ADDER.replace("0 1 3 AND", "0 1 2 AND"), 6, "twice"),
+        (HALF_ADDER.replace("2 1 0 1 3 AND", "1 1 0 3 AND"), 6, "wrong number of wires"),
+        (HALF_ADDER.replace("2 1 0 1 3 AND", "2 1 0 1 1 3 AND"), 6, "malformed"),
+        (HALF_ADDER.replace("2 1 0 1 3 AND", "AND"), 6, "malformed"),
+        (HALF_ADDER.replace("2 1 0 1 3 AND", "1 1 5 3 EQ"), 6, "constant"),
+        ("1 4\n2 1 1\n2 1 1\n\n2 1 0 1 2 XOR\n", 3, "never assigned"),
+        (HALF_ADDER.replace("2 4", "3 4", 1), 1, "the file has 2"),
+    ],
+)
+def test_refusals_name_the_line(text, line, reason, tmp_path):
+    with pytest.raises(CircuitError, match=reason) as caught:
+        load(tmp_path, text)
+    assert f"circuit.txt, line {line}: " in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(CircuitError, match="cannot read"):
+        Circuit.from_bristol(tmp_path / "missing.txt")
+    (tmp_path / "bad.xz").write_bytes(b"no xz")
+    with pytest.raises(CircuitError, match="xz"):
+        Circuit.from_bristol(tmp_path / "bad.xz")
+    (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(CircuitError, match="plain text"):
+        Circuit.from_bristol(tmp_path / "bad.txt")
+    with pytest.raises(CircuitError, match="cannot write"):
+        load(tmp_path, HALF_ADDER).to_bristol(tmp_path / "none" / "x.txt")

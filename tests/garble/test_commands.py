@@ -1,0 +1,124 @@
+"""``polytune eval`` and ``polytune stats``: outputs and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from polytune_cli.commands import eval as eval_command
+from polytune_cli.commands import stats as stats_command
+
+PROGRAM = """const LIMIT: i16 = P::LIMIT;
+pub fn main(a: i16, b: i16) -> (i16, bool) { (a / b, a < LIMIT) }
+pub fn sum(a: i8, b: i8) -> i8 { a + b }
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    """A program in a file."""
+    path = tmp_path / "p.garble.rs"
+    path.write_text(PROGRAM)
+    return str(path)
+
+
+def run_eval(*args: str) -> Result:
+    """Call the command."""
+    return CliRunner().invoke(eval_command.command, list(args))
+
+
+def test_value(program: str) -> None:
+    """Status 0; negative numbers are arguments, not options."""
+    result = run_eval(program, "-7", "2", "--const", "P::LIMIT=-3", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {"ok": "(-3, true)"}
+    assert run_eval("--const", "P::LIMIT=-3i16", program, "-7", "-2i16").stdout == "(3, true)\n"
+
+
+def test_panic(program: str) -> None:
+    """Status 1."""
+    result = run_eval(program, "--json", "5", "0", "--const", "P::LIMIT=1")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"panic": "DivByZero", "line": 2, "column": 47}
+    text = run_eval(program, "--function", "sum", "100", "100", "--const", "P::LIMIT=1")
+    assert text.exit_code == 1
+    assert text.stdout == ""
+    assert "Overflow at p.garble.rs:3:34" in text.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "category"),
+    [
+        (["1", "2"], 3, "compile"),
+        (["1", "2", "--const", "P::LIMIT=1u8"], 3, "compile"),
+        (["1", "2", "--const", "P::LIMIT=1", "--function", "max"], 3, "compile"),
+        (["1", "40000", "--const", "P::LIMIT=1"], 4, "input"),
+        (["1", "--const", "P::LIMIT=1"], 4, "input"),
+    ],
+)
+def test_errors(program: str, args: list[str], code: int, category: str) -> None:
+    """The JSON object is printed in every case."""
+    result = run_eval(program, "--json", *args)
+    assert result.exit_code == code
+    error = json.loads(result.stdout)["error"]
+    assert error["category"] == category
+    assert all({"line", "column", "message"} == set(item) for item in error["diagnostics"])
+
+
+@pytest.mark.parametrize(("text", "category"), [("fn $", "scan"), ("fn", "parse"), ("fn f() -> u8 { 1 }", "type")])
+def test_errors_of_the_program(tmp_path: Path, text: str, category: str) -> None:
+    """Status 3 for everything in the program, for both commands."""
+    path = tmp_path / "p.garble.rs"
+    path.write_text(text)
+    for command in (eval_command.command, stats_command.command):
+        result = CliRunner().invoke(command, [str(path), "--json"])
+        assert result.exit_code == 3
+        assert json.loads(result.stdout)["error"]["category"] == category
+        plain = CliRunner().invoke(command, [str(path)])
+        assert plain.exit_code == 3
+        assert f"{category} error at" in plain.stderr
+
+
+def test_literals_from_files(program: str, tmp_path: Path) -> None:
+    """An argument may be a path."""
+    path = tmp_path / "a.txt"
+    path.write_text("  100 // a hundred\n")
+    assert run_eval(program, str(path), "7", "--const", "P::LIMIT=1").stdout == "(14, false)\n"
+
+
+@pytest.mark.parametrize("text", ["LIMIT=3", "P::LIMIT", "P::=3", "::LIMIT=3", "P::LIMIT="])
+def test_malformed_constants(program: str, text: str) -> None:
+    """A usage error."""
+    result = run_eval(program, "1", "2", "--const", text)
+    assert result.exit_code == 2
+    assert "PARTY::NAME=VALUE" in result.stderr
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    """Usage errors, no traceback."""
+    assert run_eval(str(tmp_path / "missing.garble.rs")).exit_code == 2
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    result = run_eval(str(binary))
+    assert result.exit_code == 2
+    assert "UTF-8" in result.stderr
+
+
+def test_stats(program: str) -> None:
+    """All figures of the circuit."""
+    result = CliRunner().invoke(
+        stats_command.command, [program, "--json", "--function", "sum", "--const", "P::LIMIT=1"]
+    )
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert figures["and_gates"] == 8
+    assert figures["gates"] == figures["and_gates"] + figures["xor_gates"]
+    assert figures["input_bits"] == [8, 8]
+    assert figures["output_bits"] == 169
+    assert figures["and_depth"] == 8
+    assert figures["compile_seconds"] >= 0
+    lines = CliRunner().invoke(stats_command.command, [program, "--function", "sum", "--const", "P::LIMIT=1"]).stdout
+    assert "and gates" in lines

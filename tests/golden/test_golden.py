@@ -1,0 +1,109 @@
+"""Golden programs: every ``*.golden`` file beside this one.
+
+A file holds blocks. A block starts with ``==== title``, then comes the program, then lines with what is expected:
+
+    #> entry NAME                   the function of the following lines (default main)
+    #> const PARTY::NAME=VALUE      for the following lines
+    #> 1 | 2 => (3, true)           arguments and the result
+    #> 1 | 2 => panic Overflow 2:5  reason, line and column
+    #> 1 | x => input               an input error
+    #> error type 2:5 3:9           category and the positions of all diagnostics
+    #> at most 94 ands
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import engine
+
+
+@dataclass
+class Block:
+    """One program with its expectations."""
+
+    title: str
+    source: str
+    expectations: list[str] = field(default_factory=list)
+
+
+def read_blocks(path: Path) -> list[Block]:
+    """The blocks of a file; a block without expectation is a mistake."""
+    blocks = []
+    for text in path.read_text().split("\n==== ")[1:]:
+        title, _, body = text.partition("\n")
+        lines = body.split("\n")
+        program = "\n".join(line for line in lines if not line.startswith("#>"))
+        expected = [line[2:].strip() for line in lines if line.startswith("#>")]
+        assert expected, f"{path.name}: {title} expects nothing"
+        blocks.append(Block(f"{path.stem}: {title}", program, expected))
+    return blocks
+
+
+BLOCKS = [block for path in sorted(Path(__file__).parent.glob("*.golden")) for block in read_blocks(path)]
+
+
+def squeeze(text: str) -> str:
+    """Text without white space, as results are compared."""
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.title)
+def test_program(block: Block) -> None:
+    """Every expectation of a block holds."""
+    entry = "main"
+    consts: dict[str, dict[str, str]] = {}
+    for line in block.expectations:
+        if line.startswith("entry "):
+            entry = line.split()[1]
+        elif line.startswith("const "):
+            name, _, value = line[6:].partition("=")
+            party, _, constant = name.partition("::")
+            consts.setdefault(party, {})[constant] = value
+        elif line.startswith("error "):
+            check_error(block.source, entry, consts, line)
+        elif line.startswith("at most "):
+            compiled = engine.compile_program(block.source, entry, consts)
+            assert compiled.circuit.and_gates <= int(line.split()[2])
+        else:
+            check_case(block.source, entry, consts, line)
+
+
+def check_error(source: str, entry: str, consts: dict, line: str) -> None:
+    """``error CATEGORY [line:column ...]``."""
+    _, category, *places = line.split()
+    with pytest.raises(engine.GarbleError) as caught:
+        engine.compile_program(source, entry, consts, "test.garble.rs")
+    assert caught.value.category == category, str(caught.value)
+    found = [f"{at}:{column}" for at, column, _ in caught.value.diagnostics]
+    if places:
+        assert found == places, str(caught.value)
+    assert all(message for _, _, message in caught.value.diagnostics)
+
+
+def check_case(source: str, entry: str, consts: dict, line: str) -> None:
+    """``arg | arg => result``."""
+    given, _, expected = line.rpartition("=>")
+    arguments = [text.strip() for text in given.split("|")]
+    expected = expected.strip()
+    compiled = engine.compile_program(source, entry, consts)
+    if expected.startswith("panic "):
+        _, reason, place = expected.split()
+        with pytest.raises(engine.GarblePanic) as panic:
+            compiled.evaluate(arguments)
+        assert panic.value.reason == reason
+        assert f"{panic.value.line}:{panic.value.column}" == place
+    elif expected == "input":
+        with pytest.raises(engine.GarbleError) as error:
+            compiled.evaluate(arguments)
+        assert error.value.category == "input"
+    else:
+        assert squeeze(compiled.evaluate(arguments)) == squeeze(expected)
+
+
+def test_there_are_enough_cases() -> None:
+    """Nobody removed a file by accident."""
+    assert sum(len(block.expectations) for block in BLOCKS) >= 250

@@ -1,0 +1,54 @@
+"""The JSON schema for editors says what the loader checks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.policy import Limits, Timeouts, load_policy, schema
+from engine.policy.databases import INPUT_KEYS, OUTPUT_KEYS
+from engine.policy.load import KEYS
+from tests.policy.policy_helpers import write
+
+POLICIES = Path(__file__).parent.parent.parent / "policies"
+SHIPPED = sorted(POLICIES.glob("**/policy[0-9].json"))
+
+
+def test_the_file_is_up_to_date() -> None:
+    assert (POLICIES / "policy.schema.json").read_text() == schema.text()
+
+
+def test_it_lists_the_keys_of_the_loader() -> None:
+    found = schema.schema()
+    properties = found["properties"]
+    assert set(properties) == {*KEYS, "$schema"}
+    assert set(properties["input"]["oneOf"][1]["properties"]) == set(INPUT_KEYS)
+    assert set(properties["output"]["oneOf"][1]["properties"]) == set(OUTPUT_KEYS)
+    assert set(properties["limits"]["properties"]) == set(vars(Limits()))
+    assert set(properties["timeouts"]["properties"]) == set(vars(Timeouts()))
+
+
+def test_it_names_the_defaults(tmp_path: Path) -> None:
+    policy = load_policy(write(tmp_path))
+    properties = schema.schema()["properties"]
+    for name in ("limits", "timeouts", "security"):
+        for key, value in properties[name]["properties"].items():
+            assert value.get("default") == getattr(getattr(policy, name), key)
+    for key, value in properties["input"]["oneOf"][1]["properties"].items():
+        if "default" in value:
+            assert value["default"] == getattr(policy.input, key)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(POLICIES)))
+def test_shipped_policies_fit(path: Path) -> None:
+    policy: dict[str, Any] = json.loads(path.read_text())
+    found = schema.schema()
+    assert set(policy) <= set(found["properties"])
+    assert set(found["required"]) <= set(policy)
+
+
+def test_a_policy_may_name_its_schema(tmp_path: Path) -> None:
+    assert load_policy(write(tmp_path, **{"$schema": "policy.schema.json"})).party == 0

@@ -1,0 +1,173 @@
+"""The documents say what is there: every command, option, policy key, exit code and phase; links lead somewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import engine
+from engine import errors
+from engine.events import PHASES
+from engine.policy import model
+from engine.policy.databases import INPUT_KEYS, INPUT_LATER, OUTPUT_KEYS
+from engine.policy.load import KEYS, LATER
+from polytune_cli.main import COMMANDS, cli
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md")] + sorted((ROOT / "docs").glob("*.md"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTEXT = click.Context(cli, info_name="polytune")
+
+
+def commands() -> dict[str, click.Command]:
+    found = {name: cli.get_command(CONTEXT, name) for name in COMMANDS}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+def options(command: click.Command) -> set[str]:
+    return {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
+
+
+def shell_lines() -> list[str]:
+    """Commands in the README's shell blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def test_the_page_of_commands_is_up_to_date() -> None:
+    done = subprocess.run([sys.executable, ROOT / "docs" / "generate.py", "--check"], timeout=60, check=False)
+    assert done.returncode == 0, "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_and_option_is_documented(name: str) -> None:
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    section = page.split(f"## polytune {name}\n")[1].split("\n## ")[0]
+    for option in options(commands()[name]):
+        if option.startswith("-"):
+            assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", section), option
+    assert f"`polytune {name}`" in README
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_option_has_a_help_text(name: str) -> None:
+    for parameter in commands()[name].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    lines = shell_lines()
+    assert {"scripts/demo", "scripts/test"} <= set(lines)
+    for line in lines:
+        words = shlex.split(line)
+        if words[0].startswith("scripts/"):
+            script = ROOT / words[0]
+            assert script.is_file() and script.stat().st_mode & 0o111, line
+        elif words[0] == "polytune":
+            known = options(commands()[words[1]])
+            assert {word for word in words[2:] if word.startswith("--")} <= known, line
+            assert all((ROOT / word).is_file() for word in words if word.startswith("policies/")), line
+        else:
+            assert words[0] in ("docker", "psql"), line
+
+
+def test_commands_named_in_the_text_exist() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for name, rest in re.findall(r"`(?:scripts/|polytune )([a-z]+)\b([^`]*)`", text):
+            if f"scripts/{name}" in text and (ROOT / "scripts" / name).exists():
+                continue
+            assert name in COMMANDS, f"{page.name}: {name}"
+            for option in re.findall(r"(--[a-z-]+)", rest):
+                assert option in options(commands()[name]) | options(cli), f"{page.name}: {name} {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_every_policy_key_is_documented() -> None:
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    nested = [
+        field.name for cls in (model.Limits, model.Timeouts, model.SecurityLevel) for field in dataclasses.fields(cls)
+    ]
+    for key in {*KEYS, *LATER, *INPUT_KEYS, *OUTPUT_KEYS, *nested}:
+        assert f"`{key}`" in page, key
+    assert not set(INPUT_KEYS) & set(INPUT_LATER)
+
+
+def test_defaults_of_timeouts_are_documented() -> None:
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    for field in dataclasses.fields(model.Timeouts):
+        if field.default is not None:
+            assert f"`{field.name}` {field.default:g}" in page, field.name
+
+
+def test_every_exit_code_is_documented() -> None:
+    page = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    classes = [value for _, value in inspect.getmembers(errors, inspect.isclass)]
+    codes = {cls.exit_code for cls in classes if issubclass(cls, errors.PolytuneError)}
+    for code in codes:
+        assert f"\n| {code} |" in page, code
+
+
+def test_every_phase_is_explained() -> None:
+    page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(PHASES)
+
+
+def test_the_readme_names_what_is_not_promised() -> None:
+    text = re.sub(r"\s+", " ", README)
+    for sentence in ("Not audited", "no TLS yet", "without outside review", "no fairness"):
+        assert sentence in text, sentence
+    security = re.sub(r"\s+", " ", (ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+    for topic in (
+        "has not been audited",
+        "Truncated leaky AND",
+        "Masked zero test",
+        "Three cross rows",
+        "Cyclic shifts",
+    ):
+        assert topic in security, topic
+
+
+def test_the_changelog_has_this_version() -> None:
+    setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    version = re.search(r"^version = (.+)$", setup, re.MULTILINE)
+    assert version is not None
+    assert f"## {version[1]}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def examples() -> list[str]:
+    """The programs on the page about the language."""
+    page = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    return re.findall(r"```rust\n(.*?)```", page, re.DOTALL)
+
+
+@pytest.mark.parametrize("source", examples(), ids=lambda source: re.sub(r"\W+", "-", source)[:30])
+def test_examples_of_the_language_give_what_their_comments_say(source: str) -> None:
+    consts: dict[str, dict[str, int]] = {}
+    for party, name, value in re.findall(r"(PARTY_\d)::(\w+) = (\d+)", source.splitlines()[0]):
+        consts.setdefault(party, {})[name] = int(value)
+    program = engine.compile_program(source, consts=consts)
+    cases = re.findall(r"^// main: (.*) -> (.*)$", source, re.MULTILINE)
+    assert cases
+    for arguments, wanted in cases:
+        if wanted.startswith("panic "):
+            with pytest.raises(engine.GarblePanic) as caught:
+                program.evaluate(arguments.split("; "))
+            assert caught.value.reason == wanted.removeprefix("panic ")
+        else:
+            assert str(program.evaluate(arguments.split("; "))) == wanted
