@@ -9,7 +9,7 @@ from engine.garble import typed as t
 from engine.garble.definitions import Definitions
 from engine.garble.diagnostics import Span
 from engine.garble.scopes import Binding, Scopes, generalise
-from engine.garble.types import ERROR, INTS, T, Var, default_type, free_vars, prune, show, unify
+from engine.garble.types import ERROR, INTS, ArrayT, T, Var, default_type, free_vars, prune, show, unify
 from engine.values import IntType
 
 
@@ -46,7 +46,13 @@ class CheckerBase:
         """Unify or report ``expected, found``."""
         if unify(found, expected):
             return True
-        self.error(span, f"expected {show(expected)}, found {show(found)}")
+        found, expected = prune(found), prune(expected)
+        hint = ""
+        if isinstance(found, ArrayT) and isinstance(expected, ArrayT) and found.size != expected.size:
+            hint = "array sizes are compared as they are written"
+        elif isinstance(found, IntType) and isinstance(expected, IntType):
+            hint = f"convert it with `as {expected}`"
+        self.error(span, f"expected {show(expected)}, found {show(found)}", hint)
         return False
 
     def declare(self, name: str, type_: T, *, mutable: bool = False) -> int:

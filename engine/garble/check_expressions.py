@@ -41,8 +41,7 @@ class ExpressionChecker(PatternChecker):
     def expr(self, node: s.Expr, expected: T | None = None) -> t.Expr:
         """The typed expression; a mismatch with ``expected`` is reported here."""
         found = getattr(self, "on_" + type(node).__name__)(node, expected)
-        if expected is not None and not unify(found.type, expected):
-            self.error(node.span, f"expected {show(expected)}, found {show(found.type)}")
+        if expected is not None and not self.agree(found.type, expected, node.span):
             return replace(found, type=ERROR)
         return found
 

@@ -81,6 +81,8 @@ class State:
     @property
     def path(self) -> int:
         """Literal that is true when the code at this point is executed."""
+        if self.scopes[-1].path >= 0:
+            return self.scopes[-1].path
         for number, scope in enumerate(self.scopes):
             if scope.path < 0:
                 scope.path = int(self.builder.and_(self.scopes[number - 1].path, scope.condition))

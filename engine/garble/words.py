@@ -75,8 +75,8 @@ def _concatenate(parts: list[Lits]) -> Lits:
 
 def significant(word: Lits) -> int:
     """Bits that a two's complement word needs: leading copies of the sign are not counted."""
-    differs = np.flatnonzero(word != word[0])
-    return len(word) - int(differs[0]) + 1 if len(differs) else 1
+    first = int((word != word[0]).argmax())
+    return len(word) - first + 1 if first else 1
 
 
 class Bounds:
@@ -89,10 +89,10 @@ class Bounds:
 
     def of(self, word: Lits) -> int:
         """The largest value that the word can have."""
-        known = known_number(word) if word[-1] < 2 else None
-        if known is not None:
-            return known
-        return self._known.get(word.tobytes(), (1 << (len(word) - _leading_zeros(word))) - 1)
+        found = self._known.get(word.tobytes())
+        if found is None and word[-1] < 2:
+            found = known_number(word)
+        return (1 << (len(word) - _leading_zeros(word))) - 1 if found is None else found
 
     def note(self, word: Lits, bound: int) -> None:
         """Remember a bound if it says more than the zeros in front."""
@@ -158,5 +158,7 @@ def less(b: Builder, x: Lits, y: Lits, signed: bool) -> int:
 
 
 def _leading_zeros(word: Lits) -> int:
-    nonzero = np.flatnonzero(word)
-    return int(nonzero[0]) if len(nonzero) else len(word)
+    if word[0]:
+        return 0
+    first = int((word != 0).argmax())
+    return first if word[first] else len(word)

@@ -13,7 +13,6 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
-
 _here = threading.local()
 
 

@@ -163,13 +163,17 @@ class Party:
         log.info("Acting as leader (party %d)", policy.party)
         run_id = policy.computation_id or str(uuid.uuid4())
         peers = Peers(policy, run_id)
-        self._progress("join", 0.0)
-        deadline = time.monotonic() + wait_peers
-        self._contact(peers, deadline)
-        self._progress("load", 0.0)
-        snapshot = steps.load(self.job)
-        self._progress("load", 1.0)
-        self._check_interrupt()
+        started, deadline = time.monotonic(), time.monotonic() + wait_peers
+        try:
+            self._progress("join", 0.0)
+            self._contact(peers, deadline)
+            self._progress("load", 0.0)
+            snapshot = steps.load(self.job)
+            self._progress("load", 1.0)
+            self._check_interrupt()
+        except PolytuneError as error:
+            self.events(Finished(policy.party, time.monotonic() - started, peers.meter.sent, error.message))
+            raise
         started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         run = Run(run_id, policy.party, len(policy.participants), policy.limits, proposal(policy, run_id, started_at))
         self.service.begin(run)

@@ -8,6 +8,7 @@ import json
 import logging
 import random
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -112,10 +113,21 @@ class Peers:
             )
             return Reply(response)
 
-    def each(self, action: Any) -> list[Any]:
-        """``action(peer)`` for all peers at once; raises the first error."""
+    def each(self, run: Run, action: Callable[[int], object]) -> None:
+        """``action(peer)`` for all peers at once; the first error ends the run, and with it the other actions."""
+
+        def guarded(peer: int) -> None:
+            try:
+                action(peer)
+            except PolytuneError as error:
+                run.fail(error)
+                raise
+            except Exception:
+                run.fail(RunError("internal error", code="internal"))
+                raise
+
         with ThreadPoolExecutor(max_workers=len(self.others), thread_name_prefix="peers") as pool:
-            return list(pool.map(action, self.others))
+            list(pool.map(guarded, self.others))
 
     def ask(self, run: Run, peer: int, path: str, body: dict[str, Any], seconds: float) -> Reply:
         """POST until the answer is 200; other answers end the run, those that may pass are tried for ``seconds``."""

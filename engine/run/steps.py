@@ -81,7 +81,7 @@ def exchange_constants(context: Context, own: dict[str, Any]) -> None:
         log.info("Sending constants to party %s", peers.url(peer))
         peers.ask(run, peer, f"consts/{run.party}", body, join)
 
-    peers.each(send)
+    peers.each(run, send)
     _log_missing(run)
     run.wait(
         lambda: len(run.constants) == run.parties,
@@ -241,11 +241,11 @@ def agree(context: Context, program: Program) -> None:
         run.put_agreement(peer, str(reply.body.get("digest"))[:100], None)
         run.compare(peer)
 
-    peers.each(compare)
+    peers.each(run, compare)
     run.enter("AGREED")
     context.progress("agree", 0.5)
     body = {"run_id": run.run_id, "stage": "ready"}
-    peers.each(lambda peer: peers.ask(run, peer, "sync", body, seconds))
+    peers.each(run, lambda peer: peers.ask(run, peer, "sync", body, seconds))
     run.enter("READY")
     context.progress("agree", 1.0)
 

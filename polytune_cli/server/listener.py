@@ -20,13 +20,13 @@ ANSWER_METER = "polytune.answer_meter"
 #: Environment key of the connection's socket, whose timeout a route may extend while it reads a body.
 SOCKET = "polytune.socket"
 #: Seconds for a request line and headers, and for an idle connection.
-TIMEOUT = 10.0
+TIMEOUT = 10
 
 
 class _Gateway(wsgi.Gateway_10):
     """Tells a route's meter how many bytes were written, headers included; gives back the usual timeout."""
 
-    def get_environ(self) -> dict[str, Any]:
+    def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
         environ: dict[str, Any] = super().get_environ()
         environ[SOCKET] = self.req.conn.socket
         return environ
@@ -53,7 +53,7 @@ class _Server(wsgi.Server):
             super().process_conn(conn)
         else:
             conn.seen = True
-            self._connections.put(conn)
+            self._connections.put(conn)  # type: ignore[attr-defined]
 
 
 class Listener:

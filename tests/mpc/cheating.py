@@ -148,6 +148,4 @@ def flip(at: int = 0, mask: int = 1) -> Callable[[bytearray], None]:
 
 def error_names(outcome: Outcome) -> list[str]:
     """For messages of failing assertions."""
-    return [
-        e.message if isinstance(e, PolytuneError) else repr(e) for e in outcome.result.errors if e is not None
-    ]
+    return [e.message if isinstance(e, PolytuneError) else repr(e) for e in outcome.result.errors if e is not None]

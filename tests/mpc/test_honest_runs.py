@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +34,7 @@ def inputs_for(circuit: Circuit, rng: np.random.Generator, parties: int) -> list
 def check(circuit: Circuit, inputs, *, dealt: bool = True, output_parties=(0,), **options) -> None:
     """Outputs of all receivers equal plain evaluation, all others get nothing."""
     parties = len(inputs)
-    make = {p: DealtParty for p in range(parties)} if dealt else None
+    make = dict.fromkeys(range(parties), DealtParty) if dealt else None
     result = simulate(circuit, inputs, output_parties=output_parties, make_party=make, timeout=60, **options)
     expected = circuit.evaluate(inputs[: len(circuit.input_bits)])
     for p, bits in enumerate(result.outputs):
@@ -232,3 +235,19 @@ def test_statistics_name_every_part():
         assert sum(p.messages for p in stats.phases.values()) == stats.messages
         assert sum(p.rounds for p in stats.phases.values()) == stats.rounds
     assert part_of("MASKED/echo") == "online"
+
+
+def test_portable_kernels_give_the_same_bytes():
+    """A processor without AES instructions: the whole run, byte for byte, with the bit-sliced kernels."""
+    portable = {
+        "POLYTUNE_PORTABLE_KERNELS": "1",
+        "NUMBA_CPU_NAME": "x86-64-v2",
+        "NUMBA_CPU_FEATURES": "+ssse3,+sse4.2",
+    }
+    script = "import json; from tests.mpc.test_honest_runs import wire_hashes; print(json.dumps(wire_hashes(2, 1)))"
+    env = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")} | portable
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=env, cwd=root, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads(WIRE.read_text())["2"]
