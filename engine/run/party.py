@@ -280,6 +280,8 @@ class Party:
             # The first error is the cause; what a thread meets afterwards is its consequence.
             error = self._interrupted or run.error or error
             text = error.message
+            if run.reached("OUTPUT"):
+                result = "done"  # for the peers; what failed now is ours alone
             self._tell(run, peers, error)
             raise error from None
         except BaseException:

@@ -26,8 +26,7 @@ from engine.errors import (
 from engine.policy import Policy
 from engine.run.record import Run
 from engine.run.terms import summary_differences
-from engine.transport.http.client import REFUSED, Meter, new_session, peer_headers, route, transport_reason
-from engine.transport.http.wire import MAX_CONTROL_BODY
+from engine.transport.http.client import REFUSED, Meter, json_object, new_session, peer_headers, route, transport_reason
 
 log = logging.getLogger("polytune")
 
@@ -37,11 +36,7 @@ class Reply:
 
     def __init__(self, response: requests.Response) -> None:
         self.status = response.status_code
-        try:
-            body = response.json() if len(response.content) <= MAX_CONTROL_BODY else {}
-        except ValueError:
-            body = {}
-        self.body: dict[str, Any] = body if isinstance(body, dict) else {}
+        self.body = json_object(response)
 
     @property
     def code(self) -> str:
@@ -110,6 +105,7 @@ class Peers:
                 headers=headers,
                 timeout=self._timeout,
                 allow_redirects=False,
+                stream=True,
             )
             return Reply(response)
 

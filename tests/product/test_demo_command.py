@@ -77,7 +77,10 @@ def plain_join(folder: Path, threshold: int) -> list[int]:
     return counts
 
 
-def test_two_parties_agree_with_the_plain_answer(temporary: Path) -> None:
+def test_two_parties_agree_with_the_plain_answer(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Settings for a party of the user's own must not reach the demo's parties.
+    monkeypatch.setenv("SOCKET_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("POLYTUNE_SERVE_PORT", "1")
     done = run_demo("--rows", "12", "--seed", "3", "--json")
     record = json.loads(done.stdout)
     assert set(record) == FIELDS
@@ -101,15 +104,6 @@ def test_three_parties_with_a_secret_threshold(temporary: Path, tmp_path: Path) 
     assert {"policy0.json", "policy2.json", "party1.log"} <= {path.name for path in folder.iterdir()}
 
 
-def test_plain_lines_without_a_terminal(temporary: Path) -> None:
-    lines = run_demo("--rows", "5").stdout.splitlines()
-    assert not any("\x1b" in line for line in lines)
-    for phase in ("preprocess", "garble", "evaluate"):
-        assert any(re.match(rf"town: {phase} \d+%", line) for line in lines), phase
-    assert "The secure result equals the plain answer." in lines
-    assert sum(bool(re.match(r" +\d +\d+ +\d+ +=", line)) for line in lines) == 10
-
-
 def test_a_terminal_shows_all_parties_moving_through_the_phases(temporary: Path) -> None:
     shares: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
 
@@ -119,7 +113,7 @@ def test_a_terminal_shows_all_parties_moving_through_the_phases(temporary: Path)
             if found:
                 shares[found[1]][found[2]].add(int(found[3]))
 
-    terminal = Terminal([*DEMO, "--rows", "40"], columns=120, lines=60)
+    terminal = Terminal([*DEMO, "--rows", "20"], columns=120, lines=60)
     assert terminal.read_to_end(look, 240) == 0
     for party in ("town", "care office"):
         assert {"load", "compile", "setup", "preprocess", "garble", "evaluate"} <= set(shares[party])
@@ -128,10 +122,12 @@ def test_a_terminal_shows_all_parties_moving_through_the_phases(temporary: Path)
     assert any("equals the plain answer" in line for line in lines_of(terminal.screen))
 
 
-@pytest.mark.parametrize("moment", ["town asks the others", "town: setup"])
-@pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("moment", "signal_number", "code"),
+    [("town: setup", signal.SIGINT, 130), ("town asks the others", signal.SIGTERM, 143)],
+)
 def test_an_interrupted_demo_leaves_nothing(temporary: Path, moment: str, signal_number: int, code: int) -> None:
-    with subprocess.Popen([*DEMO, "--rows", "200"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*DEMO, "--rows", "100"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith(moment):
@@ -171,9 +167,16 @@ def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").read_text() == "precious"
 
 
-def test_a_kept_folder_can_be_run_by_hand(temporary: Path, tmp_path: Path) -> None:
+def test_plain_lines_without_a_terminal_and_a_kept_folder_that_can_be_run_by_hand(
+    temporary: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "kept"
-    run_demo("--rows", "5", "--keep", str(folder))
+    lines = run_demo("--rows", "5", "--keep", str(folder)).stdout.splitlines()
+    assert not any("\x1b" in line for line in lines)
+    for phase in ("preprocess", "garble", "evaluate"):
+        assert any(re.match(rf"town: {phase} \d+%", line) for line in lines), phase
+    assert "The secure result equals the plain answer." in lines
+    assert sum(bool(re.match(r" +\d +\d+ +\d+ +=", line)) for line in lines) == 10
     names = {path.name for path in folder.iterdir()}
     assert {"policy0.json", "policy1.json", "care_by_area.garble.rs", "location.sqlite"} <= names
     assert "threshold.sqlite" not in names
@@ -191,14 +194,6 @@ def test_a_kept_folder_can_be_run_by_hand(temporary: Path, tmp_path: Path) -> No
     with closing(sqlite3.connect(folder / "results.sqlite")) as connection:
         rows = [row[0] for row in connection.execute("SELECT joined FROM results ORDER BY id")]
     assert rows == plain_join(folder, 4)
-
-
-def test_settings_of_the_users_own_parties_do_not_reach_the_demo(
-    temporary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SOCKET_ADDRESS", "127.0.0.1:1")
-    monkeypatch.setenv("POLYTUNE_SERVE_PORT", "1")
-    assert json.loads(run_demo("--rows", "3", "--json").stdout)["match"] is True
 
 
 @pytest.mark.parametrize("options", [["--parties", "4"], ["--rows", "0"], ["--db", "oracle"], ["--sead", "1"]])

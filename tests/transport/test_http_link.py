@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 
 import numpy as np
 import pytest
 
 from engine.errors import PeerLost, PolytuneError, RunError
+from engine.transport.http.client import Meter, json_object, new_session
 from engine.transport.http.link import Deadlines
-from tests.transport.faults import FAULTS, FaultProxy
+from tests.transport.faults import FAULTS, FaultProxy, read_message
 from tests.transport.nodes import QUICK, Node, nodes
 
 
@@ -197,3 +200,27 @@ def test_closing_with_unsent_messages_returns() -> None:
         with pytest.raises(RunError):
             alice.link._peers[1].outbox.error = RunError("closed")
             alice.link.flush(timeout=1)
+
+
+def test_an_endless_answer_is_not_read() -> None:
+    """A dishonest peer answers with gigabytes: the sender looks at no more than a control body may have."""
+    server = socket.create_server(("127.0.0.1", 0))
+    written: list[int] = []
+
+    def answer() -> None:
+        client, _ = server.accept()
+        with client:
+            read_message(client)
+            client.sendall(b"HTTP/1.1 400 BAD REQUEST\r\nContent-Length: 10000000000\r\n\r\n")
+            with contextlib.suppress(OSError):
+                for _ in range(1000):
+                    written.append(client.send(bytes(1 << 20)))
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    with new_session(Meter()) as session:
+        reply = session.post("http://{}:{}/".format(*server.getsockname()), data=b"x", timeout=10, stream=True)
+        assert json_object(reply) == {}
+    thread.join(timeout=10)
+    server.close()
+    assert sum(written) < 100 << 20

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from typing import Any
 from urllib.parse import urljoin
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-from engine.transport.http.wire import FROM_HEADER, PROTOCOL, PROTOCOL_HEADER, RUN_HEADER
+from engine.transport.http.wire import FROM_HEADER, MAX_CONTROL_BODY, PROTOCOL, PROTOCOL_HEADER, RUN_HEADER
 
 SLOWEST_RATE = 64 << 10
 #: The reason that :func:`transport_reason` gives when nobody listens.
@@ -99,6 +101,26 @@ def route(base_url: str, path: str) -> str:
 def peer_headers(run_id: str, party: int) -> dict[str, str]:
     """The headers of every request to a peer."""
     return {PROTOCOL_HEADER: str(PROTOCOL), RUN_HEADER: run_id, FROM_HEADER: str(party)}
+
+
+def json_object(response: requests.Response) -> dict[str, Any]:
+    """The JSON object of a streamed response (empty when it is none); never reads more than a control body may have.
+
+    Raises requests.RequestException when the body does not come.
+    """
+    try:
+        data = response.raw.read(MAX_CONTROL_BODY + 1)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        response.close()
+        raise requests.ConnectionError(error) from error
+    if len(data) > MAX_CONTROL_BODY:
+        response.close()
+        return {}
+    try:
+        body = json.loads(data)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def root_cause(error: BaseException) -> BaseException:

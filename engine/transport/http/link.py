@@ -18,6 +18,7 @@ from engine.transport.http.client import (
     Meter,
     chunk_seconds,
     is_refused,
+    json_object,
     new_session,
     peer_headers,
     route,
@@ -127,7 +128,8 @@ class _Peer:
         failures = 0
         while not self.outbox.stopped:
             try:
-                reply = session.send(request, timeout=timeout, allow_redirects=False)
+                reply = session.send(request, timeout=timeout, allow_redirects=False, stream=True)
+                body = json_object(reply)
             except requests.RequestException as error:
                 now = time.monotonic()
                 failing = failing or now
@@ -137,10 +139,10 @@ class _Peer:
                 if failures == 2:  # once is nothing: a kept connection may just have been closed as idle
                     log.warning("no answer from party %d (%s), retrying", self.number, transport_reason(error))
             else:
-                if reply.status_code == 200 or _is_done(reply):
+                if reply.status_code == 200 or _is_done(body):
                     return
                 refused = None
-                if self._answered(reply):
+                if self._answered(reply.status_code, str(body.get("error", ""))):
                     failing = None
                     pause = 0.05
                 else:
@@ -167,9 +169,8 @@ class _Peer:
         headers["Content-Type"] = "application/x-polytune-batch" if chunk.batch else "application/octet-stream"
         return requests.Request("POST", self._url, headers=headers, data=body)
 
-    def _answered(self, reply: requests.Response) -> bool:
+    def _answered(self, status: int, code: str) -> bool:
         """True when the peer lives and the chunk must be sent again, False for a passing fault; else raises."""
-        code = _error_code(reply)
         if code in ("backpressure", "out_of_order"):
             return True
         if code == "replay_mismatch":
@@ -182,9 +183,9 @@ class _Peer:
             raise PeerLost(self.number, f"party {self.number} restarted during the run")
         if code == "run_over":
             raise PeerAborted(self.number, "it ended the run")
-        if reply.status_code >= 500 or code == "bad_request":
+        if status >= 500 or code == "bad_request":
             return False
-        raise RunError(f"unexpected answer {reply.status_code} from party {self.number} to a message")
+        raise RunError(f"unexpected answer {status} from party {self.number} to a message")
 
     def _give_up_if_late(self, error: Exception | None, now: float, failing: float, refused: float | None) -> None:
         if refused is not None and now - refused >= self._deadlines.refused:
@@ -202,23 +203,10 @@ class _Peer:
             )
 
 
-def _error(reply: requests.Response) -> dict[str, Any]:
-    try:
-        body = reply.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _error_code(reply: requests.Response) -> str:
-    return str(_error(reply).get("error", ""))
-
-
-def _is_done(reply: requests.Response) -> bool:
+def _is_done(body: dict[str, Any]) -> bool:
     """Whether the peer has finished the run with success: then it has everything that it wanted."""
-    body = _error(reply) if reply.status_code == 410 else {}
     details = body.get("details")
-    return isinstance(details, dict) and details.get("result") == "done"
+    return body.get("error") == "run_over" and isinstance(details, dict) and details.get("result") == "done"
 
 
 class HttpLink:
