@@ -14,12 +14,8 @@ if TYPE_CHECKING:
 
 
 @click.command("data")
-@click.option(
-    "--rows", type=click.IntRange(1, 10_000_000), default=50, show_default=True, help="People on each side."
-)
-@click.option(
-    "--seed", type=int, default=None, help="Makes the same data again; drawn and shown when absent."
-)
+@click.option("--rows", type=click.IntRange(1, 10_000_000), default=50, show_default=True, help="People on each side.")
+@click.option("--seed", type=int, default=None, help="Makes the same data again; drawn and shown when absent.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
 @click.option(
     "--overlap",
