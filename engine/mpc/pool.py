@@ -111,11 +111,10 @@ class Pool:
                     self._changed.notify_all()
         except BaseException as error:  # handed to whoever waits for the batch
             # Peers are told at once: the thread that uses batches may itself be waiting for a peer.
-            dead = self._make.session.end(error)
+            self._make.session.end(error)
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
-            self._make.session.channel.inbox.fail(dead)
 
     def _may_make(self) -> bool:
         return self._made < self._needed and self._made < max(1, self._asked) + self._ahead

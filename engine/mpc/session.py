@@ -88,6 +88,9 @@ class Session:
         try:
             yield
         except BaseException as error:
+            if self.dead is not None and error is not self.dead:
+                # Another thread of this party ended the session and wiped it: what fails now is only a consequence.
+                raise self.dead from None
             self.end(error)
             raise
 
@@ -96,6 +99,8 @@ class Session:
         if self.dead is None:
             self.dead = error if isinstance(error, PolytuneError) else RunError("local error", code="local")
             self.channel.abort(_reason(error))
+            # Wakes the other thread of this party, which may be waiting for a message that nobody will send.
+            self.channel.inbox.fail(self.dead)
         self.wipe()
         return self.dead
 

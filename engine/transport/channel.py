@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.errors import MalformedMessage
+from engine.errors import MalformedMessage, RunError
 from engine.transport.frame import HEADER_BYTES, Header, pack, part_of
 from engine.transport.inbox import Inbox
 
@@ -75,6 +75,7 @@ class Channel:
         self._phase = "setup"
         self._phase_start = time.perf_counter()
         self._lock = threading.Lock()
+        self._closed = False
 
     # -- set-up ---------------------------------------------------------------------------------------------------
 
@@ -103,12 +104,15 @@ class Channel:
     def send(self, to: int, label: str, *arrays: Any, a: int = 0, b: int = 0) -> None:
         """Send one message made of ``arrays`` (contiguous arrays or bytes, concatenated); returns at once.
 
-        The arrays must not be changed afterwards.
+        The arrays must not be changed afterwards. Nothing but ABORT leaves after :meth:`abort`: then secrets are being
+        wiped, and what is computed from them must not be sent.
         """
         views = [memoryview(x).cast("B") for x in arrays if memoryview(x).nbytes]
         length = sum(v.nbytes for v in views)
         header = pack(Header(label, self.party, to, a, b, self.tag_for(label), length))
         with self._lock:
+            if self._closed and label != "ABORT":
+                raise RunError("the session has ended", code="dead")
             phase = self.stats.phases.setdefault(part_of(label), PhaseStats())
             for counter in (self.stats, phase):
                 counter.bytes_sent += HEADER_BYTES + length
@@ -141,7 +145,9 @@ class Channel:
         self.link.flush()
 
     def abort(self, reason: int) -> None:
-        """Tell all others, best effort, that this session is dead (section 12)."""
+        """Tell all others, best effort, that this session is dead, and close the channel for sending (section 12)."""
+        with self._lock:
+            self._closed = True
         for peer in self.others:
             try:
                 self.send(peer, "ABORT", reason.to_bytes(2, "little"))

@@ -55,7 +55,7 @@ def edit_exec(**changes):
 def test_37_another_circuit_is_refused(parties, cheater, field):
     """Refused, not aborted: no execution takes place."""
     edit = edit_exec(**{field: bytes(32) if field == "digest" else (lambda n: n + 1)})
-    outcome = run(parties, cheater, tamper=change("EXEC", edit), timeout=5.0)
+    outcome = run(parties, cheater, tamper=change("EXEC", edit), timeout=1.5)
     errors = [outcome.result.errors[p] for p in outcome.honest]
     assert any(isinstance(e, Refused) for e in errors), errors
     assert all(isinstance(e, Refused | PeerAborted | Timeout) for e in errors), errors
