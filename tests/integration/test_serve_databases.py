@@ -27,10 +27,25 @@ def policy(folder: Path, party: int, ports: list[int], **databases: str) -> str:
     return name
 
 
+SEED = ("postgres", "mariadb", "postgres")
+
+
 @pytest.mark.servers
-@pytest.mark.parametrize("kinds", [("postgres", "mariadb", "postgres"), ("mariadb", "postgres", "mariadb")])
-def test_the_example_on_real_databases(kinds: tuple[str, str, str], new_database: Any, tmp_path: Path) -> None:
-    dataset = people(12, 5, 0.8)
+@pytest.mark.parametrize(
+    ("kinds", "rows", "runs"),
+    [
+        pytest.param(SEED, 50, 2, id="as the compose file, twice"),
+        pytest.param(("mariadb", "postgres", "mariadb"), 12, 1, id="the other way round"),
+        pytest.param(SEED, 1000, 1, id="a thousand rows", marks=[pytest.mark.long, pytest.mark.timeout(600)]),
+    ],
+)
+def test_the_example_on_real_databases(
+    kinds: tuple[str, str, str], rows: int, runs: int, new_database: Any, tmp_path: Path
+) -> None:
+    dataset = people(rows, 5, 0.8)
+    names = ["".join(row[1:3]) for row in dataset.location]
+    assert names != sorted(names)
+    assert rows < 50 or any(not name.isascii() for name in names)
     location, disability, results = (new_database(kind) for kind in kinds)
     for database in (location, disability, results):
         database.script(sql_script(dataset, database.kind))
@@ -38,20 +53,23 @@ def test_the_example_on_real_databases(kinds: tuple[str, str, str], new_database
     ports = free_ports(2)
     first = policy(tmp_path, 0, ports, input=location.url, output=results.url)
     second = policy(tmp_path, 1, ports, input=disability.url)
-    contributor = Process(tmp_path, "contributor", ["serve", "--config", second, "--runs", "1"])
-    leader = None
+    contributor = Process(tmp_path, "contributor", ["serve", "--config", second, "--runs", str(runs)])
+    leaders: list[Process] = []
     try:
         contributor.wait_for("Listening for connection attempts from other parties")
-        leader = Process(tmp_path, "leader", ["serve", "--config", first])
-        assert leader.end() == 0, leader.log + leader.errors
+        for run in range(runs):
+            leaders.append(leader := Process(tmp_path, f"leader{run}", ["serve", "--config", first]))
+            assert leader.end(300) == 0, leader.log + leader.errors
+            assert [row[0] for row in results.run("SELECT joined FROM results ORDER BY id")] == dataset.expected
+            assert "MPC Output: 10 rows" in leader.log
+            assert f"returned {rows} rows from" in leader.log
         assert contributor.end() == 0, contributor.log + contributor.errors
     finally:
-        for process in filter(None, (contributor, leader)):
+        for process in (contributor, *leaders):
             process.stop()
-    assert [row[0] for row in results.run("SELECT joined FROM results ORDER BY id")] == dataset.expected
-    assert "MPC Output: 10 rows" in leader.log and "returned 12 rows from" in leader.log
-    assert ":***@" in leader.log and ":***@" in contributor.log
+    logs = contributor.log + "".join(leader.log for leader in leaders)
+    assert ":***@" in logs
     for url in (location.url, disability.url, results.url):
         found = PASSWORD.search(url)
         secret = found.group(2) if found else ""
-        assert len(secret) < 4 or secret not in leader.log + contributor.log
+        assert len(secret) < 4 or secret not in logs
