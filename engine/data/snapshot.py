@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,7 +43,9 @@ class Reading(Protocol):
     def limits(self) -> RowLimit: ...
 
 
-def read_snapshot(policy: Reading, declared: Mapping[str, Type]) -> Snapshot:
+def read_snapshot(
+    policy: Reading, declared: Mapping[str, Type], progress: Callable[[float], None] = lambda done: None
+) -> Snapshot:
     """Read this party's rows and constants as of one moment. Raises DataError; nothing is changed in the
     database.
 
@@ -65,7 +67,8 @@ def read_snapshot(policy: Reading, declared: Mapping[str, Type]) -> Snapshot:
         values |= _of_table(wanted, declared, table)
         return Snapshot(table, _ordered(values, declared), "", "", "", tuple(warnings))
     with open_database(spec, "input") as database:
-        table, found = _read(database, spec, policy, wanted, declared)
+        progress(0.3)
+        table, found = _read(database, spec, policy, wanted, declared, progress)
         values |= found | _of_table(wanted, declared, table)
         query = clean(spec.query, database.secrets)
         return Snapshot(table, _ordered(values, declared), database.url, query, database.kind, tuple(warnings))
@@ -89,6 +92,7 @@ def _read(
     policy: Reading,
     wanted: Mapping[str, Constant],
     declared: Mapping[str, Type],
+    progress: Callable[[float], None],
 ) -> tuple[Table, dict[str, int | bool]]:
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -106,6 +110,7 @@ def _read(
         for name, constant in wanted.items()
         if isinstance(constant, SqlConstant)
     }
+    progress(0.6)
     limit, key = min((spec.max_rows, "input.max_rows"), (policy.limits.rows, "limits.rows"))
     try:
         table = _rows(database, spec, limit, key)

@@ -146,7 +146,10 @@ class Execution:
 
     def verify(self, garbler: Garbler, pending: Pending) -> None:
         """LAM and T of one segment."""
-        garbler.verify(pending)
+        self.tell("evaluate", pending.index, 0.2)
+        packed, tag, s0 = garbler.receive_values(pending)
+        self.tell("evaluate", pending.index, 0.6)
+        garbler.answer(pending, packed, tag, s0)
         self.tell("evaluate", pending.index, 1.0)
 
     def evaluate(self, evaluator: Evaluator, lam: np.ndarray) -> None:
@@ -159,6 +162,7 @@ class Execution:
             self.session.channel.enter("online")
             if index == 0:
                 evaluator.receive_labels(lam)
+            self.tell("evaluate", index, 0.2)
             waiting.append(evaluator.evaluate(index, first, last, shares))
             self.tell("evaluate", index, 0.7)
         if not self.segments:
@@ -196,7 +200,7 @@ class Execution:
             if receiver != session.party:
                 macs = masks.macs[session.peers.index(receiver)]
                 inputs.reveal_shares(session, "OUTPUT", OUTMAC, self.number, receiver, macs, masks.bits())
-        session.progress("output", 0.5)
+        session.progress("output", 0.3)
         if session.party not in self.receivers:
             return None
         bits = inputs.collect_shares(session, "OUTPUT", OUTMAC, self.number, masks)

@@ -100,17 +100,23 @@ class Garbler:
     # -- checks -----------------------------------------------------------------------------------------------
 
     def verify(self, pending: Pending) -> None:
-        """LAM of one segment (10.3), then T (10.4): nothing depends on the values before their check passed."""
-        session, count = self.session, len(pending.zeros)
-        size = -(-count // 8)
+        """LAM of one segment (10.3), then T (10.4)."""
+        self.answer(pending, *self.receive_values(pending))
+
+    def receive_values(self, pending: Pending) -> tuple[np.ndarray, bytes, bytes]:
+        """LAM in: packed masked values, the fold U of their labels, s_0."""
+        session, size = self.session, -(-len(pending.zeros) // 8)
         payload = session.channel.recv(0, "LAM", np.uint8, size + 32, a=self.execution, b=pending.index)
         session.channel.round("LAM")
-        packed = payload[:size]
-        lam = session.unpack(packed, count, "LAM", 0)
-        self.check_labels(pending, packed, lam, payload[size : size + 16].tobytes())
+        return payload[:size], payload[size : size + 16].tobytes(), payload[size + 16 :].tobytes()
+
+    def answer(self, pending: Pending, packed: np.ndarray, tag: bytes, s0: bytes) -> None:
+        """T out: nothing depends on the values before the check of 10.3 passed."""
+        lam = self.session.unpack(packed, len(pending.zeros), "LAM", 0)
+        self.check_labels(pending, packed, lam, tag)
         la, lb = self.masked_values(pending.first, pending.last, lam)
-        tag = self.correctness_tag(pending.shares, la, lb, payload[size + 16 :].tobytes())
-        session.channel.send(0, "T", tag, a=self.execution, b=pending.index)
+        answer = self.correctness_tag(pending.shares, la, lb, s0)
+        self.session.channel.send(0, "T", answer, a=self.execution, b=pending.index)
 
     def check_labels(self, pending: Pending, packed: np.ndarray, lam: np.ndarray, tag: bytes) -> None:
         """U_i = fold(seed, L_o0 xor Lam_o D_i)."""

@@ -87,7 +87,7 @@ class Party:
             return refusal
         self.session.channel.flush()
         self.session.channel.enter("done")
-        self.session.progress("output", 1.0)
+        self.session.progress("output", 1.0 if result is None else 0.5)
         return result
 
     def close(self) -> None:

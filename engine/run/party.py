@@ -140,18 +140,18 @@ class Party:
     def _next_run(self) -> Run | None:
         while True:
             log.info(IDLE_LINE)
+            self._progress("join", 0.0)
             with contextlib.suppress(queue.Empty):
                 return self._proposed.get(timeout=IDLE_SECONDS)
 
     def _contribute_once(self, run: Run) -> None:
         peers = Peers(self.policy, run.run_id)
         peers.answered.add(self.policy.leader)  # it knows the run: it proposed it
+        self._progress("join", 0.5)
         with self._running(run, peers) as context:
             context.progress("join", 1.0)
             run.enter("LOADING")
-            context.progress("load", 0.0)
-            snapshot = steps.load(self.job)
-            context.progress("load", 1.0)
+            snapshot = steps.load(self.job, lambda done: context.progress("load", done))
             self._common(context, snapshot)
 
     # -- leader -----------------------------------------------------------------------------------------------------
@@ -167,9 +167,8 @@ class Party:
         try:
             self._progress("join", 0.0)
             self._contact(peers, deadline)
-            self._progress("load", 0.0)
-            snapshot = steps.load(self.job)
-            self._progress("load", 1.0)
+            self._progress("join", 0.5)
+            snapshot = steps.load(self.job, lambda done: self._progress("load", done))
             self._check_interrupt()
         except PolytuneError as error:
             self.events(Finished(policy.party, time.monotonic() - started, peers.meter.sent, error.message))

@@ -9,6 +9,7 @@ import logging
 import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,14 +51,16 @@ class Context:
         self.events(Progress(run.party, phase, done, self.peers.meter.sent, run.inbox.bytes_received))
 
 
-def load(job: Job) -> Snapshot:
-    """Read own rows and constants in one snapshot; raises DataError."""
+def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
+    """Read own rows and constants in one snapshot; raises DataError. ``progress`` hears the share that is done."""
     from engine.data import read_snapshot
 
     policy = job.policy
     if policy.input is not None:
         log.info("Connecting to input db at %s...", policy.redacted_url(policy.input))
-    snapshot = read_snapshot(policy, job.declared)
+    progress(0.0)
+    snapshot = read_snapshot(policy, job.declared, progress)
+    progress(1.0)
     for warning in snapshot.warnings:
         log.warning("%s", warning)
     if policy.input is not None:
@@ -82,6 +85,7 @@ def exchange_constants(context: Context, own: dict[str, Any]) -> None:
         peers.ask(run, peer, f"consts/{run.party}", body, join)
 
     peers.each(run, send)
+    context.progress("constants", 0.5)
     _log_missing(run)
     run.wait(
         lambda: len(run.constants) == run.parties,
@@ -145,6 +149,8 @@ def compile_circuit(context: Context) -> Program:
     if program.parties != run.parties:
         raise PolicyError(f"main takes {program.parties} inputs but there are {run.parties} participants")
     circuit = program.circuit
+    context.progress("compile", 0.7)
+    circuit.plan()  # made once, used by the protocol; counted here because it belongs to compiling
     context.events(CircuitReady(run.party, int(circuit.and_gates), int(circuit.gates)))
     log.debug("compiled in %.2f s", time.monotonic() - started)
     run.enter("COMPILED")
@@ -338,7 +344,7 @@ def deliver(context: Context, program: Program, bits: np.ndarray) -> Any:
     from engine.data import result_rows, write_output
 
     policy = context.job.policy
-    context.progress("output", 0.5)
+    context.progress("output", 0.7)
     literal = program.decode(bits)
     if policy.output is None:
         rows = len(result_rows(program.result_type, literal.value)[1])
