@@ -15,7 +15,7 @@ from engine.mpc.session import Session
 from engine.mpc.shares import Shares
 
 #: Progress within one batch after each of its steps.
-_STEPS = {"bits": 0.35, "gates": 0.6, "tested": 0.75, "opened": 0.95}
+_STEPS = {"bits": 0.35, "gates": 0.6, "tested": 0.75, "opened": 1.0}
 
 
 @dataclass(frozen=True)

@@ -338,7 +338,7 @@ class _Reader:
         w = self.one_of(value, "w", 64 if rho == 40 else 128, (64, 128))
         if rho is not None and w is not None and w < rho + 6:
             check.problem("/security/w", f"must be at least rho + 6 = {rho + 6}")
-        return SecurityLevel(rho or 40, w or 64, self.one_of(value, "k", None, (1, 2, 4, 6, 8)))
+        return SecurityLevel(rho or 40, w or 64, self.one_of(value, "k", None, (1, 2, 4, 8)))
 
     def one_of(self, value: dict[str, Any], key: str, default: int | None, allowed: tuple[int, ...]) -> int | None:
         found = self.check.integer(value, "/security", key, default)

@@ -68,7 +68,7 @@ def _top_level() -> Schema:
             {
                 "rho": {"enum": [40, 64, 80], "default": SecurityLevel.rho},
                 "w": {"enum": [64, 128], "default": SecurityLevel.w},
-                "k": {"enum": [1, 2, 4, 6, 8, None]},
+                "k": {"enum": [1, 2, 4, 8, None]},
             },
             [],
         ),

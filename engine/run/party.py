@@ -140,14 +140,14 @@ class Party:
     def _next_run(self) -> Run | None:
         while True:
             log.info(IDLE_LINE)
-            self._progress("join", 0.0)
             with contextlib.suppress(queue.Empty):
                 return self._proposed.get(timeout=IDLE_SECONDS)
 
     def _contribute_once(self, run: Run) -> None:
         peers = Peers(self.policy, run.run_id)
         peers.answered.add(self.policy.leader)  # it knows the run: it proposed it
-        self._progress("join", 0.5)
+        for done in (0.0, 0.5):  # asked, and the policy fits: what follows is telling the leader
+            self._progress("join", done)
         with self._running(run, peers) as context:
             context.progress("join", 1.0)
             run.enter("LOADING")

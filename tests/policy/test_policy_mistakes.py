@@ -112,7 +112,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"constants": {f"A{n}": 1 for n in range(1001)}}, "/constants: 1001 constants, at most 1000"),
     ({"security": {"rho": 41}}, "/security/rho: must be one of 40, 64, 80"),
     ({"security": {"rho": 64, "w": 64}}, "/security/w: must be at least rho + 6 = 70"),
-    ({"security": {"k": 3}}, "/security/k: must be one of 1, 2, 4, 6, 8"),
+    ({"security": {"k": 3}}, "/security/k: must be one of 1, 2, 4, 8"),
     ({"security": {"roh": 40}}, "/security/roh: unknown key 'roh' (did you mean 'rho'?)"),
     ({"timeouts": {"idle": -1}}, "/timeouts/idle: expected a positive number of seconds"),
     ({"timeouts": {"idle": "5"}}, "/timeouts/idle: expected number, got string"),

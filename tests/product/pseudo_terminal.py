@@ -15,6 +15,9 @@ from collections.abc import Callable, Sequence
 
 import pyte
 
+#: What a live table writes before it paints itself again.
+REPAINT = b"\r\x1b[2K"
+
 
 class Terminal:
     """A process on a pseudo-terminal of ``columns`` x ``lines``; ``screen`` is what it shows now."""
@@ -23,6 +26,7 @@ class Terminal:
         clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "CI", "COLUMNS")}
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
+        self._rest = b""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.process = subprocess.Popen(
@@ -34,6 +38,18 @@ class Terminal:
             start_new_session=True,
         )
         os.close(slave)
+
+    def _feed(self, piece: bytes, seen: Callable[[pyte.Screen], None]) -> None:
+        """Look at the screen before each repainting: one read may bring several frames, or a part of one."""
+        data = self._rest + piece
+        # The beginning of a repainting may be cut by the end of the piece.
+        keep = max((n for n in range(1, len(REPAINT)) if data.endswith(REPAINT[:n])), default=0)
+        self._rest = data[len(data) - keep :]
+        first, *frames = data[: len(data) - keep].split(REPAINT)
+        self._stream.feed(first)
+        for frame in frames:
+            seen(self.screen)
+            self._stream.feed(REPAINT + frame)
 
     def read_to_end(self, seen: Callable[[pyte.Screen], None], seconds: float) -> int:
         """Feed the screen until the process ends, calling ``seen`` after every piece; returns the exit
@@ -49,10 +65,11 @@ class Terminal:
                         break
                     if not piece:
                         break
-                    self._stream.feed(piece)
-                    seen(self.screen)
+                    self._feed(piece, seen)
                 elif self.process.poll() is not None:
                     break
+            self._stream.feed(self._rest)
+            seen(self.screen)
             return self.process.wait(max(deadline - time.monotonic(), 1))
         finally:
             if self.process.poll() is None:
