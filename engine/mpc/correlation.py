@@ -19,7 +19,7 @@ BASE_OTS = 128
 POINT = 65
 
 
-@dataclass
+@dataclass(repr=False)
 class Correlation:
     """Per peer: ``bits[j]`` schedules of the trees this party built (it holds bits), ``keys[j]`` those it opened.
 

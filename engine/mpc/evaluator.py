@@ -15,7 +15,7 @@ from engine.mpc.session import Session, pack
 from engine.oracle import LBLCHK, RO, same
 
 
-@dataclass
+@dataclass(repr=False)
 class Evaluated:
     """A segment whose T messages have not come yet: the own side of the equation of 10.4."""
 

@@ -85,6 +85,8 @@ class Execution:
         )
         position.attempt += 1
         exec_header.exchange(self.session, header, position.attempt - 1)
+        # Only now: a party that was refused must not begin a batch that the others do not make.
+        self.pool.reserve(self.triple_base + self.ands, self.mask_base + self.inputs + self.ands)
         position.execution += 1
         position.triple += self.ands
         position.mask += self.inputs + self.ands

@@ -18,7 +18,7 @@ OWN_ROWS = 2
 CROSS_ROWS = 3
 
 
-@dataclass
+@dataclass(repr=False)
 class Pending:
     """A garbled segment whose masked values have not come back yet."""
 

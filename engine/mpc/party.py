@@ -55,7 +55,21 @@ class Party:
         self.pool.reserve(triples, self.position.mask + circuit.and_gates + circuit.inputs)
 
     def execute(self, circuit: Circuit, bits: np.ndarray, output_parties: Sequence[int] = (0,)) -> np.ndarray | None:
-        """Run ``circuit`` on own input ``bits``; the output bits, or None if this party is no receiver."""
+        """Run ``circuit`` on own input ``bits``; the output bits, or None if this party is no receiver.
+
+        Raises :class:`Refused` when the parties hold different circuits; the session then stays alive.
+        """
+        try:
+            with self.session.living():
+                result = self._run(circuit, bits, output_parties)
+        finally:
+            if self.session.dead is not None:
+                self.pool.close()
+        if isinstance(result, Refused):
+            raise result
+        return result
+
+    def _run(self, circuit: Circuit, bits: np.ndarray, output_parties: Sequence[int]) -> np.ndarray | Refused | None:
         session = self.session
         places = session.channel.places
         counts = [*circuit.input_bits, *[0] * (session.parties - len(circuit.input_bits))]
@@ -67,20 +81,7 @@ class Party:
             raise UsageError(f"party {place} needs {counts[place]} input bits of 0 or 1")
         owners = np.repeat([places.index(p) for p in range(session.parties)], counts).astype(np.int64)
         receivers = sorted(places.index(p) for p in set(output_parties))
-        if session.dead is None:
-            self.reserve(circuit)
         execution = self.make_execution(circuit, owners, receivers)
-        try:
-            with session.living():
-                result = self._run(execution, values)
-        finally:
-            if session.dead is not None:
-                self.pool.close()
-        if isinstance(result, Refused):
-            raise result
-        return result
-
-    def _run(self, execution: Execution, values: np.ndarray) -> np.ndarray | Refused | None:
         try:
             result = execution.run(values)
         except Refused as refusal:  # nothing took place: the session stays alive
@@ -91,6 +92,7 @@ class Party:
         return result
 
     def close(self) -> None:
-        """Forget all secrets."""
+        """Send nothing more, stop producing, forget all secrets."""
+        self.session.channel.shut()
         self.pool.close()
         self.session.wipe()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from engine.errors import RunError
 from engine.mpc.bucketing import Triples
 from engine.mpc.preprocessing import Batch, Preprocessing
 from engine.mpc.shares import Shares
@@ -75,7 +76,10 @@ class Pool:
             self._closed = True
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=0.2)
+            if self._thread.is_alive():  # in the middle of a batch that nobody will use
+                self._make.session.channel.inbox.fail(RunError("the session was closed", code="closed"))
+                self._thread.join(timeout=30)
 
     def _parts(self, start: int, count: int, size: int) -> list[tuple[Batch, slice]]:
         parts: list[tuple[Batch, slice]] = []

@@ -15,7 +15,7 @@ from engine.mpc.session import Session
 from engine.mpc.shares import Shares, add_public
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SegmentShares:
     """Per AND gate of a segment: the own MACs of lambda_a, lambda_b and sigma xor lambda_o, uint64 (peers, m, 2), and
     the XOR over the peers of the keys, uint64 (m, 2)."""

@@ -20,6 +20,11 @@ from engine.randomness import Randomness
 from engine.transport import Channel, Stats, memory_channels
 
 
+def default_width(rho: int) -> int:
+    """w of section 1: 64 bits for rho = 40, the whole block above."""
+    return 64 if rho <= 40 else 128
+
+
 def run_mpc(
     channel: Channel,
     circuit: Circuit,
@@ -31,7 +36,7 @@ def run_mpc(
     session: bytes = bytes(32),
     *,
     rho: int = 40,
-    w: int = 64,
+    w: int | None = None,
     k: int = 4,
     segment: int = SEGMENT,
     batch: int = BATCH,
@@ -58,7 +63,9 @@ def run_mpc(
         sent, received = channel.stats.bytes_sent, channel.inbox.bytes_received
         events(Progress(party, phase, done, sent, received))
 
-    params = parameters_for(parties, circuit.and_gates, circuit.inputs, rho=rho, w=w, k=k, batch=batch)
+    params = parameters_for(
+        parties, circuit.and_gates, circuit.inputs, rho=rho, w=w or default_width(rho), k=k, batch=batch
+    )
     with Workers(threads or os.cpu_count() or 1) as workers:
         state = Session(
             channel,
@@ -93,7 +100,7 @@ def simulate(
     evaluator: int = 0,
     *,
     rho: int = 40,
-    w: int = 64,
+    w: int | None = None,
     k: int = 4,
     segment: int = SEGMENT,
     batch: int = BATCH,

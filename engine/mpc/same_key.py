@@ -26,8 +26,7 @@ class SameKeyCheck:
         self.shares = shares
         self.bits = shares.bits()
         self.d = self.key_sums()
-        salts = session.random.bytes("dchk/salts", SALT * (2 * COUNT + 1))
-        self.salts = [salts[SALT * n : SALT * (n + 1)] for n in range(2 * COUNT + 1)]
+        self.salts = [session.random.bytes(f"dchk/salt/{n}", SALT) for n in range(2 * COUNT + 1)]
         macs = b"".join(shares.macs[p].tobytes() for p in range(len(session.peers)))
         self.message = pack(self.bits).tobytes() + macs
 

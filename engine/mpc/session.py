@@ -93,19 +93,26 @@ class Session:
                 raise self.dead from None
             self.end(error)
             raise
+        if self.dead is not None:  # another thread found a failure while this one went on
+            raise self.dead
 
     def end(self, error: BaseException) -> PolytuneError:
         """Abort: tell everybody, wipe, and refuse all later calls; returns what later calls raise."""
         if self.dead is None:
             self.dead = error if isinstance(error, PolytuneError) else RunError("local error", code="local")
+            self.wipe()
             self.channel.abort(_reason(error))
             # Wakes the other thread of this party, which may be waiting for a message that nobody will send.
             self.channel.inbox.fail(self.dead)
-        self.wipe()
         return self.dead
 
     def wipe(self) -> None:
-        """Overwrite the long-lived secrets of the session."""
+        """Overwrite the long-lived secrets of the session.
+
+        The channel is shut first: a message that another thread computes from wiped secrets (a zero key turns masked
+        values into plain ones) must never leave.
+        """
+        self.channel.shut()
         for array in self._wipe:
             array.fill(0)
 

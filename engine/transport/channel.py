@@ -146,13 +146,17 @@ class Channel:
 
     def abort(self, reason: int) -> None:
         """Tell all others, best effort, that this session is dead, and close the channel for sending (section 12)."""
-        with self._lock:
-            self._closed = True
+        self.shut()
         for peer in self.others:
             try:
                 self.send(peer, "ABORT", reason.to_bytes(2, "little"))
             except Exception:  # the session is over anyway
                 continue
+
+    def shut(self) -> None:
+        """Send nothing more but ABORT: called before the secrets that messages are computed from are wiped."""
+        with self._lock:
+            self._closed = True
 
     # -- accounting -----------------------------------------------------------------------------------------------
 

@@ -57,7 +57,8 @@ def test_several_executions_of_one_session(count):
 
 
 def test_a_refused_execution_leaves_the_session_alive():
-    small, other = and_chain(130, 2, 1), and_chain(140, 2, 1)
+    # The other circuit needs a second batch, which must not be begun by one party alone.
+    small, other = and_chain(130, 2, 1), and_chain(400, 2, 1)
     inputs = [np.ones(128, np.uint8), np.zeros(128, np.uint8)]
     crew = parties(2, 200, 256)
     in_threads([lambda p=p: p.setup(small) for p in crew])
@@ -80,6 +81,21 @@ def test_after_an_error_a_session_is_dead_and_wiped():
     assert second.value is first.value
     with pytest.raises(PolytuneError):
         crew[1].execute(circuit, np.zeros(128, np.uint8))
+
+
+def test_after_closing_nothing_is_sent_from_wiped_secrets():
+    """A zero key would turn the ciphertexts of the zero test into the values that they hide."""
+    circuit = and_chain(130, 2, 1)
+    crew = parties(2, 200, 256)
+    in_threads([lambda p=p: p.setup(circuit) for p in crew])
+    crew[0].pool.reserve(600, 600)  # its producer waits for a batch that the other one does not make
+    crew[0].close()
+    assert not crew[0].session.delta.any()
+    with pytest.raises(PolytuneError):
+        crew[0].session.channel.send(1, "ZT_C", bytes(16))
+    assert crew[0].pool._thread is not None
+    assert not crew[0].pool._thread.is_alive()
+    crew[1].close()
 
 
 def test_nothing_secret_is_printed():
