@@ -216,7 +216,8 @@ def test_54_ok_before_the_values_of_all_segments(parties):
     outcome = run(parties, 0, party=with_execution(HastyExecution), timeout=2.0)
     assert not [h for h, _ in outcome.frames if h.label in ("OUTPUT", "T") and h.sender in outcome.honest]
     assert all(outcome.result.outputs[p] is None for p in outcome.honest)
-    assert any(isinstance(outcome.result.errors[p], Timeout) for p in outcome.honest)
+    # The hasty evaluator waits for T as the garblers wait for LAM: whose deadline passes first is a matter of chance.
+    assert all(isinstance(outcome.result.errors[p], Timeout | PeerAborted) for p in outcome.honest)
 
 
 # -- frames ---------------------------------------------------------------------------------------------------
