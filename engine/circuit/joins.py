@@ -9,7 +9,9 @@ conditional swaps.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,7 +34,18 @@ class Joined(NamedTuple):
 
 
 class Joins(Arrays):
-    """Operations on sorted tables."""
+    """Operations on sorted tables.
+
+    What was merged is remembered by its literals: a second loop over the same tables costs no second network, and over
+    the same keys with another payload only the exchange of that payload.
+    """
+
+    REMEMBERED = 4  # results of each kind; they hold as many literals as the tables
+
+    def __init__(self, input_bits: Iterable[int]) -> None:
+        super().__init__(input_bits)
+        self._found: dict[bytes, Joined] = {}
+        self._orders: dict[bytes, tuple[Lits, Lits]] = {}
 
     def join_rows(self, left: ArrayLike, right: ArrayLike, key_bits: int) -> Joined:
         """The pairs of rows with equal keys, in ascending key order: what ``join_iter`` visits.
@@ -49,9 +62,15 @@ class Joins(Arrays):
         a, b = np.asarray(left, np.int64), np.asarray(right, np.int64)
         if len(a) == 0 or len(b) == 0:
             return Joined(np.zeros(0, np.int64), a[:0], b[:0])
-        if _direct_cost(a.shape, b.shape, key_bits) <= _merge_cost(a.shape, b.shape, key_bits):
-            return self._join_directly(a, b, key_bits)
-        return self._pair_up(self.merge_sorted(a, b, key_bits), a.shape[1], b.shape[1], key_bits)
+        name = _digest(key_bits, a, b)
+        found = self._found.get(name)
+        if found is None:
+            if _direct_cost(a.shape, b.shape, key_bits) <= _merge_cost(a.shape, b.shape, key_bits):
+                found = self._join_directly(a, b, key_bits)
+            else:
+                found = self._pair_up(self.merge_sorted(a, b, key_bits), a.shape[1], b.shape[1], key_bits)
+            _remember(self._found, name, found, self.REMEMBERED)
+        return Joined(*(part.copy() for part in found))
 
     def join(self, left: ArrayLike, right: ArrayLike, key_bits: int) -> Joined:
         """The expression ``join(left, right)``: max(n + m - 1, 0) rows; first those without match, all bits zero, then
@@ -83,16 +102,24 @@ class Joins(Arrays):
         """
         a, b = np.asarray(left, np.int64), np.asarray(right, np.int64)
         n, m = len(a), len(b)
-        rows = np.zeros((n + m, 1 + max(a.shape[1], b.shape[1])), np.int64)
-        for target, table, tag in ((rows[:n], a, 0), (rows[n:], b, 1)):
-            target[:, :key_bits] = table[:, :key_bits]
-            target[:, key_bits] = tag
-            target[:, key_bits + 1 : table.shape[1] + 1] = table[:, key_bits:]
+        keys = np.zeros((n + m, key_bits + 1), np.int64)
+        payload = np.zeros((n + m, max(a.shape[1], b.shape[1]) - key_bits), np.int64)
+        for part, table, tag in ((slice(0, n), a, 0), (slice(n, n + m), b, 1)):
+            keys[part, :key_bits] = table[:, :key_bits]
+            keys[part, key_bits] = tag
+            payload[part, : table.shape[1] - key_bits] = table[:, key_bits:]
         first, second, order = merge_network(n, m)
-        cost = 4 * (key_bits + 1) + 4 * rows.shape[1]
-        for part in self._parts(len(first), cost):
-            kernels.compare_exchange(rows, first[part], second[part], key_bits + 1, self._gates, self._table)
-        return rows[order]
+        name = _digest(n, keys)
+        known = self._orders.get(name)
+        swap, sorted_keys = known or (np.empty(len(first), np.int64), keys)
+        for part in self._parts(len(first), 8 * (key_bits + 1) + 4 * payload.shape[1]):
+            here = (first[part], second[part], swap[part])
+            if known is None:
+                kernels.compare_exchange(sorted_keys, *here, self._gates)
+            kernels.exchange(payload, *here, self._gates)
+        if known is None:
+            _remember(self._orders, name, (swap, sorted_keys), self.REMEMBERED)
+        return np.concatenate((sorted_keys[order], payload[order]), axis=1)
 
     def compact(self, flags: ArrayLike, rows: ArrayLike) -> tuple[Lits, Lits]:
         """Moves the rows with a true flag to the end, in their order: flags (t,), rows (t, w) -> the same shapes.
@@ -213,9 +240,24 @@ class Joins(Arrays):
         rows = np.ascontiguousarray(data)
         select = np.ascontiguousarray(swap)
         for part in self._parts(len(first), 4 * data.shape[1]):
-            kernels.exchange(rows, first[part], second[part], select[part], self._gates, self._table)
+            kernels.exchange(rows, first[part], second[part], select[part], self._gates)
         if rows is not data:
             data[:] = rows
+
+
+def _digest(number: int, *tables: Lits) -> bytes:
+    """A name for tables of literals."""
+    state = hashlib.blake2b(repr((number, [table.shape for table in tables])).encode(), digest_size=32)
+    for table in tables:
+        state.update(np.ascontiguousarray(table))
+    return state.digest()
+
+
+def _remember(known: dict[bytes, Any], name: bytes, value: Any, limit: int) -> None:
+    """Adds to the results that are kept; the oldest one goes."""
+    while len(known) >= limit:
+        known.pop(next(iter(known)))
+    known[name] = value
 
 
 def _resize(word: Lits, width: int) -> Lits:

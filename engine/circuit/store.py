@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.circuit.errors import CircuitError
 from engine.circuit.ir import Circuit
+from engine.circuit.room import Room
 from engine.kernels import circuit_emit as kernels
+from engine.kernels import circuit_finish as finishing
 
 Lits = NDArray[np.int64]
 
@@ -24,7 +26,7 @@ class GateStore:
 
     Literals are int64, in numpy arrays of any shape; a result of shape () is a numpy int64. NOT is free
     (``literal ^ 1``). Gates fold constants and are shared: asking twice for the same gate gives the same literal.
-    Memory: 8 bytes per gate and up to 16 MB for the table of shared gates.
+    Memory: 8 bytes per gate and up to 16 MB for the table of shared gates; 9 bytes per gate of the finished circuit.
     """
 
     def __init__(self, input_bits: Iterable[int]) -> None:
@@ -34,10 +36,16 @@ class GateStore:
         self._inputs = sum(self.input_bits)
         if self._inputs >= MAX_BUILDER_WIRES:
             raise CircuitError(f"the program has {self._inputs} input bits", "use fewer rows")
-        self._gates: Lits = np.empty(max(4096, 2 * self._inputs), np.int64)
+        self._room: Room | None = Room(max(4096, 2 * self._inputs))
         self._gates[: self._inputs + 1] = kernels.INPUT_WORD
         self._gates[0] = self._inputs + 1
         self._table = np.zeros(4096, np.int64)
+
+    @property
+    def _gates(self) -> Lits:
+        if self._room is None:
+            raise RuntimeError("this builder is finished, its gates have become a circuit")
+        return self._room.words
 
     # -- literals ------------------------------------------------------------------------------------------------
 
@@ -108,18 +116,29 @@ class GateStore:
 
     # -- finish --------------------------------------------------------------------------------------------------
 
-    def finish(self, outputs: ArrayLike) -> Circuit:
-        """The circuit of these output literals (1-D), without dead gates, in normal form. Building may go on after."""
+    def finish(self, outputs: ArrayLike, *, keep: bool = True) -> Circuit:
+        """The circuit of these output literals (1-D), without dead gates, in normal form.
+
+        Without ``keep`` the builder is of no use afterwards: the circuit's arrays take the place of its gates in memory.
+        """
         wanted = np.array(outputs, np.int64).reshape(-1)
-        wires = int(self._gates[0])
+        room, wires = self._room, int(self._gates[0])
+        assert room is not None
         if wanted.size and (wanted.min() < 0 or wanted.max() >= 2 * wires):
             raise CircuitError("an output of the circuit is not a literal of this builder")
-        number = np.zeros(wires, np.uint32)
-        count = int(kernels.mark_live(self._inputs, wanted, self._gates, number))
+        words = -(-wires // 64)
+        marks, ranks = np.zeros(words, np.uint64), np.empty(words, np.uint32)
+        count = int(finishing.mark_live(self._inputs, wanted, self._gates, marks, ranks)) - self._inputs
         op, a, b = np.empty(count, np.uint8), np.empty(count, np.uint32), np.empty(count, np.uint32)
-        kernels.gather(self._inputs, self._gates, number, op, a, b)
-        wire = number[wanted >> 1].astype(np.int64) - 1  # the constant has number 0 and becomes literal -2 or -1
-        literals = ((2 * wire) | (wanted & 1)).astype(np.uint32)
+        for start in range(self._inputs + 1, wires, _STEP):
+            part = (start, min(wires, start + _STEP))
+            finishing.gather(*part, self._inputs, self._gates, marks, ranks, op, a, b)
+            if not keep:
+                room.release(*part)
+        literals = np.empty(len(wanted), np.uint32)
+        finishing.number_outputs(wanted, marks, ranks, literals)
+        if not keep:
+            self._room = None
         return Circuit(self.input_bits, op, a, b, literals)
 
     # -- room ----------------------------------------------------------------------------------------------------
@@ -131,9 +150,8 @@ class GateStore:
         if need > len(self._gates):
             if need > MAX_BUILDER_WIRES:
                 raise CircuitError(f"the circuit needs more than {MAX_BUILDER_WIRES} gates", "use fewer rows")
-            larger = np.empty(max(need, 2 * len(self._gates)), np.int64)
-            larger[:used] = self._gates[:used]
-            self._gates = larger
+            assert self._room is not None
+            self._room.grow(max(need, 2 * len(self._gates)))
         if 2 * need > len(self._table) and len(self._table) < _MAX_TABLE:
             size = len(self._table)
             while 2 * need > size and size < _MAX_TABLE:

@@ -57,4 +57,4 @@ def lower_program(
         words = [np.concatenate(words) if words else np.zeros(0, np.int64)]
     result = lowering.run(entry, words)
     panic = lowering.state.panics.output(builder)
-    return builder.finish(np.concatenate((panic, result)))
+    return builder.finish(np.concatenate((panic, result)), keep=False)

@@ -184,6 +184,53 @@ def gate_majority(a, b, c, G, H):
     return gate_xor(c, gate_and(gate_xor(a, c, G, H), gate_xor(b, c, G, H), G, H), G, H)
 
 
+@inline
+def new_xor(a, b, G):
+    """Literal of a ^ b as a gate of its own, neither looked up nor remembered: for networks that repeat nothing."""
+    neg = (a ^ b) & 1
+    a &= ~1
+    b &= ~1
+    if a == b:
+        return neg
+    if a == 0 or b == 0:
+        return a | b | neg
+    wire = G[0]
+    G[wire] = (min(a, b) << 32) | max(a, b)
+    G[0] = wire + 1
+    return 2 * wire | neg
+
+
+@inline
+def new_and(a, b, G):
+    """Literal of a & b as a gate of its own, neither looked up nor remembered."""
+    if a == 0 or b == 0 or a == b ^ 1:
+        return np.int64(0)
+    if a == 1 or a == b:
+        return b
+    if b == 1:
+        return a
+    wire = G[0]
+    G[wire] = AND_BIT | (min(a, b) << 32) | max(a, b)
+    G[0] = wire + 1
+    return 2 * wire
+
+
+@inline
+def new_majority(a, b, c, G):
+    """Literal of the majority of three, as :func:`gate_majority`, of gates of its own."""
+    if b >> 1 == 0:
+        b, c = c, b
+    if a >> 1 == 0:
+        a, c = c, a
+    if c == 0:
+        return new_and(a, b, G)
+    if c == 1:
+        return new_and(a ^ 1, b ^ 1, G) ^ 1
+    if a == b:
+        return a
+    return new_xor(c, new_and(new_xor(a, c, G), new_xor(b, c, G), G), G)
+
+
 @kernel
 def xor_all(x, y, out, G, H):
     """out[i] = x[i] ^ y[i]; int64 (N,) each."""
@@ -242,42 +289,3 @@ def rehash(start, G, H):
                 slot = bucket + k
                 break
         H[slot] = (mixed & ~WIRE) | w
-
-
-@kernel
-def mark_live(inputs, outputs, G, number):
-    """Marks what the outputs need; outputs int64 (O,) literals, number uint32 (wires,), zero on entry.
-
-    Afterwards number[w] is the final wire number of a builder wire w (plus 1, 0 = removed). Returns the gates kept.
-    """
-    wires = G[0]
-    for k in range(outputs.shape[0]):
-        number[outputs[k] >> 1] = 1
-    for w in range(wires - 1, inputs, -1):
-        if number[w] != 0:
-            g = G[w]
-            number[(g >> 33) & (LEFT >> 1)] = 1
-            number[(g & LOW) >> 1] = 1
-    number[0] = 0
-    for w in range(1, inputs + 1):
-        number[w] = w
-    count = 0
-    for w in range(inputs + 1, wires):
-        if number[w] != 0:
-            count += 1
-            number[w] = inputs + count
-    return count
-
-
-@kernel
-def gather(inputs, G, number, op, a, b):
-    """Writes the gates that mark_live kept: op uint8, a, b uint32, with literals of final wires."""
-    for w in range(inputs + 1, G[0]):
-        j = np.int64(number[w]) - 1 - inputs
-        if j >= 0:
-            g = G[w]
-            x = (g >> 32) & LEFT
-            y = g & LOW
-            op[j] = 1 if g < 0 else 0
-            a[j] = 2 * (np.int64(number[x >> 1]) - 1) | (x & 1)
-            b[j] = 2 * (np.int64(number[y >> 1]) - 1) | (y & 1)

@@ -8,8 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.kernels import kernel
-from engine.kernels.circuit_emit import gate_and, gate_majority, gate_mux, gate_or, gate_xor
+from engine.kernels import inline, kernel
+from engine.kernels.circuit_emit import (
+    gate_and,
+    gate_majority,
+    gate_mux,
+    gate_or,
+    gate_xor,
+    new_and,
+    new_majority,
+    new_xor,
+)
 
 
 @kernel
@@ -148,40 +157,40 @@ def divide(x, y, quotient, remainder, zero, G, H):
             remainder[r, n - 1 - i] = rest[i]
 
 
+@inline
+def _exchange(rows, f, s, swap, G):
+    for i in range(rows.shape[1]):
+        x = rows[f, i]
+        y = rows[s, i]
+        change = new_and(swap, new_xor(x, y, G), G)
+        rows[f, i] = new_xor(x, change, G)
+        rows[s, i] = new_xor(y, change, G)
+
+
 @kernel
-def compare_exchange(rows, first, second, key, G, H):
-    """A comparator network in place: rows int64 (N, w); comparator c orders rows first[c] and second[c] by the leading
-    key bits (unsigned, smaller to first). 1 AND per key bit to compare and 1 per bit to swap.
+def compare_exchange(rows, first, second, swap, G):
+    """A comparator network on keys, in place: rows int64 (N, k); comparator c orders rows first[c] and second[c]
+    (unsigned, smaller to first) and writes to swap[c] the literal "they were exchanged". 2k ANDs each.
+
+    Each comparator is new: its gates are not shared with others.
     """
-    width = rows.shape[1]
     for c in range(first.shape[0]):
         f = first[c]
         s = second[c]
         greater = np.int64(0)  # first > second: borrow of second - first
-        for i in range(key - 1, -1, -1):
-            greater = gate_majority(rows[f, i], rows[s, i] ^ 1, greater, G, H)
-        if greater == 0:
-            continue
-        for i in range(width):
-            x = rows[f, i]
-            y = rows[s, i]
-            swap = gate_and(greater, gate_xor(x, y, G, H), G, H)
-            rows[f, i] = gate_xor(x, swap, G, H)
-            rows[s, i] = gate_xor(y, swap, G, H)
+        for i in range(rows.shape[1] - 1, -1, -1):
+            greater = new_majority(rows[f, i], rows[s, i] ^ 1, greater, G)
+        swap[c] = greater
+        if greater != 0:
+            _exchange(rows, f, s, greater, G)
 
 
 @kernel
-def exchange(rows, first, second, swap, G, H):
+def exchange(rows, first, second, swap, G):
     """Swaps rows first[c] and second[c] of rows int64 (N, w) if the literal swap[c] is true; 1 AND per bit."""
     for c in range(first.shape[0]):
-        f = first[c]
-        s = second[c]
-        for i in range(rows.shape[1]):
-            x = rows[f, i]
-            y = rows[s, i]
-            change = gate_and(swap[c], gate_xor(x, y, G, H), G, H)
-            rows[f, i] = gate_xor(x, change, G, H)
-            rows[s, i] = gate_xor(y, change, G, H)
+        if swap[c] != 0:
+            _exchange(rows, first[c], second[c], swap[c], G)
 
 
 @kernel
