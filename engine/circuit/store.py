@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.circuit.errors import CircuitError
 from engine.circuit.ir import Circuit
 from engine.circuit.room import Room
+from engine.kernels import circuit_cost as cost_kernels
 from engine.kernels import circuit_emit as kernels
 from engine.kernels import circuit_finish as finishing
 
@@ -140,6 +141,17 @@ class GateStore:
         if not keep:
             self._room = None
         return Circuit(self.input_bits, op, a, b, literals)
+
+    def live_ands(self, outputs: ArrayLike, starts: ArrayLike) -> Lits:
+        """AND gates that finish(outputs) keeps, by the part of the construction that made them.
+
+        starts (R,): positions, ascending; part r begins at starts[r] and ends where the next one begins. Returns int64
+        (R,). To be called before :meth:`finish`; costs one byte of memory per gate while it runs.
+        """
+        wanted, first = np.array(outputs, np.int64).reshape(-1), np.array(starts, np.int64)
+        counts, live = np.zeros(len(first), np.int64), np.zeros(int(self._gates[0]), np.uint8)
+        cost_kernels.live_ands(self._inputs, wanted, self._gates, first, live, counts)
+        return counts
 
     # -- room ----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import numpy as np
 from engine.circuit import Builder, Circuit
 from engine.garble import typed as t
 from engine.garble.constants import Constants
+from engine.garble.costs import CostLowering, Costs
 from engine.garble.lower_control import ControlLowering
 from engine.garble.state import State
 from engine.garble.types import ArrayT, T
@@ -48,13 +49,18 @@ def lower_program(
     entry: t.TypedFunction,
     constants: Constants,
     inputs: list[tuple[str, Type]],
-) -> Circuit:
-    """The circuit of an entry function: 161 panic bits, then the bits of the result."""
+    *,
+    costs: bool = False,
+) -> tuple[Circuit, Costs | None]:
+    """The circuit of an entry function: 161 panic bits, then the bits of the result. On request with its costs."""
     builder = Builder(tuple(type_.bits for _, type_ in inputs))
-    lowering = Lowering(builder, State(builder), functions, constants)
+    counting = CostLowering(builder, State(builder), functions, constants) if costs else None
+    lowering = counting or Lowering(builder, State(builder), functions, constants)
     words = [builder.input(party) for party in range(len(inputs))]
     if is_one_array(entry):
         words = [np.concatenate(words) if words else np.zeros(0, np.int64)]
     result = lowering.run(entry, words)
-    panic = lowering.state.panics.output(builder)
-    return builder.finish(np.concatenate((panic, result)), keep=False)
+    panic = lowering.state.panics.output(builder, counting.at if counting is not None else None)
+    outputs = np.concatenate((panic, result))
+    found = counting.costs(outputs) if counting is not None else None
+    return builder.finish(outputs, keep=False), found

@@ -6,6 +6,8 @@ f_i = P_i ^ P_(i-1) is true only for the first panic, so every information bit i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from engine.circuit import Builder
@@ -34,9 +36,12 @@ class Panics:
             self.conditions.append(condition)
             self.sites.append(self.numbers.setdefault(information, len(self.numbers)))
 
-    def output(self, builder: Builder) -> np.ndarray:
-        """The 161 literals: flag, then reason and span, 32 bits each, most significant bit first."""
-        occurred, changes, sites = self._chain(builder)
+    def output(self, builder: Builder, at: Callable[[Span], None] | None = None) -> np.ndarray:
+        """The 161 literals: flag, then reason and span, 32 bits each, most significant bit first.
+
+        ``at`` is told the place of each site before its gates are made.
+        """
+        occurred, changes, sites = self._chain(builder, at)
         first = np.zeros(len(self.numbers), np.int64)
         runs: dict[int, list[int]] = {}
         for change, site in zip(changes, sites):
@@ -51,12 +56,15 @@ class Panics:
         body = builder.parity(bits[:, columns]) if columns.any() else np.zeros(160, np.int64)
         return np.concatenate(([occurred], body)).astype(np.int64)
 
-    def _chain(self, builder: Builder) -> tuple[int, list[int], list[int]]:
+    def _chain(self, builder: Builder, at: Callable[[Span], None] | None) -> tuple[int, list[int], list[int]]:
         """The OR of all conditions, and for each run of equal sites the literal "the first panic is in here"."""
         occurred = 0
         ends: list[int] = []
         sites: list[int] = []
+        places = [Span(*information[1:]) for information in self.numbers] if at is not None else []
         for condition, site in zip(self.conditions, self.sites):
+            if at is not None:
+                at(places[site])
             occurred = int(builder.or_(occurred, condition))
             if sites and sites[-1] == site:
                 ends[-1] = occurred

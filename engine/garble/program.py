@@ -17,6 +17,7 @@ from engine.errors import GarbleError
 from engine.garble import typed as t
 from engine.garble.checker import check
 from engine.garble.constants import Constants
+from engine.garble.costs import Costs
 from engine.garble.definitions import Definitions
 from engine.garble.diagnostics import NOWHERE, Diagnostic, Reporter, did_you_mean, make_error
 from engine.garble.lexer import scan
@@ -42,6 +43,7 @@ class Program:
     constants: dict[str, int | bool]
     source: str = field(repr=False, default="")
     filename: str | None = None
+    costs: Costs | None = field(repr=False, default=None)  # where its AND gates come from, if asked for
 
     @property
     def parties(self) -> int:
@@ -138,8 +140,10 @@ class TypedProgram:
         assigned = {node.var for node in t.walk(entry.body) if isinstance(node, t.AssignTo)}
         return {numbers[var] for var in joined - assigned if var in numbers}
 
-    def compile(self, function: str = "main", consts: Mapping[str, Mapping[str, Any]] | None = None) -> Program:
-        """The program for an entry function and values of the external constants."""
+    def compile(
+        self, function: str = "main", consts: Mapping[str, Mapping[str, Any]] | None = None, *, costs: bool = False
+    ) -> Program:
+        """The program for an entry function and values of the external constants, with its costs if asked for."""
         entry = self.function(function)
         reporter = Reporter(self.source, self.filename)
         with deep_recursion(reporter):
@@ -149,11 +153,11 @@ class TypedProgram:
             if sum(type_.bits for _, type_ in inputs) == 0:
                 message = f"the parameters of `{function}` have no bits, so there is nothing to compute on"
                 raise self._error(Diagnostic(entry.span, message, "add a parameter with a value"))
-            circuit = lower_program(self.functions, entry, constants, inputs)
+            circuit, found = lower_program(self.functions, entry, constants, inputs, costs=costs)
         names = tuple(name for name, _ in inputs)
         types = tuple(type_ for _, type_ in inputs)
         externals = dict(constants.externals)
-        return Program(circuit, function, names, types, result, externals, self.source, self.filename)
+        return Program(circuit, function, names, types, result, externals, self.source, self.filename, found)
 
     def _error(self, diagnostic: Diagnostic) -> GarbleError:
         return make_error("compile", [diagnostic], self.source, self.filename)
@@ -177,9 +181,14 @@ def compile_program(
     function: str = "main",
     consts: Mapping[str, Mapping[str, Any]] | None = None,
     filename: str | None = None,
+    *,
+    costs: bool = False,
 ) -> Program:
-    """Check and compile. ``consts``: party name -> constant name -> int, bool or literal text."""
-    return check_program(source, filename).compile(function, consts)
+    """Check and compile. ``consts``: party name -> constant name -> int, bool or literal text.
+
+    With ``costs`` the program tells where its AND gates come from (:attr:`Program.costs`); the circuit is the same.
+    """
+    return check_program(source, filename).compile(function, consts, costs=costs)
 
 
 def retyped(literal: Literal, type_: Type) -> Any:
