@@ -30,6 +30,7 @@ class Circuit:
     * ``op`` uint8 (G,): 0 XOR, 1 AND. Gate i drives wire I + i and reads earlier wires only.
     * ``a``, ``b`` uint32 (G,): literals 2*wire + neg (XOR: neg = 0).
     * ``outputs`` uint32 (O,): literals, or the constants 0xFFFFFFFE (0) and 0xFFFFFFFF (1).
+    * ``panic_bits``: how many of the outputs, from the first on, tell of a panic: 161 in the circuit of a program.
 
     The constructor checks all of it (kernels load without bounds checks) and raises :class:`CircuitError`.
     """
@@ -39,6 +40,7 @@ class Circuit:
     a: NDArray[np.uint32]
     b: NDArray[np.uint32]
     outputs: NDArray[np.uint32]
+    panic_bits: int = 0
 
     def __post_init__(self) -> None:
         bits = _check_input_bits(self.input_bits)
@@ -46,6 +48,8 @@ class Circuit:
         for name, dtype in (("op", np.uint8), ("a", np.uint32), ("b", np.uint32), ("outputs", np.uint32)):
             object.__setattr__(self, name, _frozen(getattr(self, name), dtype, name))
         gates, inputs = len(self.op), sum(bits)
+        if not 0 <= self.panic_bits <= len(self.outputs):
+            raise CircuitError(f"{self.panic_bits} of {len(self.outputs)} outputs cannot tell of a panic")
         if len(self.a) != gates or len(self.b) != gates:
             raise CircuitError(f"circuit arrays differ in length: {gates}, {len(self.a)}, {len(self.b)}")
         _check_wires(inputs + gates)
@@ -89,16 +93,22 @@ class Circuit:
 
     @classmethod
     def from_bristol(cls, path: str | Path, *, lsb_first: bool = False) -> Circuit:
-        """Reads a Bristol Fashion file (also ``.xz``); one party per input value. See engine/circuit/bristol.py."""
-        from engine.circuit.bristol import read_bristol
+        """Reads a Bristol Fashion file (also ``.xz``); one party per input value; see bristol_reader.py."""
+        from engine.circuit.bristol_reader import read_bristol
 
         return read_bristol(path, lsb_first=lsb_first)
 
-    def to_bristol(self, path: str | Path, *, drop_outputs: int = 0, lsb_first: bool = False) -> None:
-        """Writes a Bristol Fashion file; ``drop_outputs`` leading output bits (the panic bits) are left out."""
-        from engine.circuit.bristol import write_bristol
+    def to_bristol(self, path: str | Path, *, keep_panics: bool = False, lsb_first: bool = False) -> None:
+        """Writes a Bristol Fashion file, without the panic bits of a program; see bristol_writer.py."""
+        from engine.circuit.bristol_writer import write_bristol
 
-        write_bristol(self, path, drop_outputs=drop_outputs, lsb_first=lsb_first)
+        write_bristol(self, path, keep_panics=keep_panics, lsb_first=lsb_first)
+
+    def without_panics(self) -> Circuit:
+        """The circuit of the value bits alone: no panic bits, and no gates that only they need."""
+        if not self.panic_bits:
+            return self
+        return Circuit.normalise(self.input_bits, self.op, self.a, self.b, self.outputs[self.panic_bits :])
 
     @property
     def inputs(self) -> int:

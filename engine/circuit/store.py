@@ -117,10 +117,11 @@ class GateStore:
 
     # -- finish --------------------------------------------------------------------------------------------------
 
-    def finish(self, outputs: ArrayLike, *, keep: bool = True) -> Circuit:
+    def finish(self, outputs: ArrayLike, *, keep: bool = True, panic_bits: int = 0) -> Circuit:
         """The circuit of these output literals (1-D), without dead gates, in normal form.
 
-        Without ``keep`` the builder is of no use afterwards: the circuit's arrays take the place of its gates in memory.
+        Without ``keep`` the builder is of no use afterwards: the circuit's arrays take the place of its gates in
+        memory.
         """
         wanted = np.array(outputs, np.int64).reshape(-1)
         room, wires = self._room, int(self._gates[0])
@@ -140,7 +141,7 @@ class GateStore:
         finishing.number_outputs(wanted, marks, ranks, literals)
         if not keep:
             self._room = None
-        return Circuit(self.input_bits, op, a, b, literals)
+        return Circuit(self.input_bits, op, a, b, literals, panic_bits)
 
     def live_ands(self, outputs: ArrayLike, starts: ArrayLike) -> Lits:
         """AND gates that finish(outputs) keeps, by the part of the construction that made them.

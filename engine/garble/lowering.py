@@ -15,6 +15,7 @@ from engine.garble import typed as t
 from engine.garble.constants import Constants
 from engine.garble.costs import CostLowering, Costs
 from engine.garble.lower_control import ControlLowering
+from engine.garble.panics import PANIC_BITS
 from engine.garble.state import State
 from engine.garble.types import ArrayT, T
 from engine.values import Type
@@ -63,4 +64,4 @@ def lower_program(
     panic = lowering.state.panics.output(builder, counting.at if counting is not None else None)
     outputs = np.concatenate((panic, result))
     found = counting.costs(outputs) if counting is not None else None
-    return builder.finish(outputs, keep=False), found
+    return builder.finish(outputs, keep=False, panic_bits=PANIC_BITS), found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 
 import numpy as np
 import pytest
 
-from engine.circuit import Builder, Circuit, CircuitError
+from engine.circuit import Builder, Circuit, CircuitError, bristol_reader, bristol_writer
+from engine.errors import ResourceError
 from tests.circuit.helpers import assignments, bits_of, bristol_file, number_of, random_raw
 
 HALF_ADDER = "2 4\n2 1 1\n2 1 1\n\n2 1 0 1 2 XOR\n2 1 0 1 3 AND\n"
@@ -17,6 +19,13 @@ def load(tmp_path, text: str, **options) -> Circuit:
     path = tmp_path / "circuit.txt"
     path.write_text(text)
     return Circuit.from_bristol(path, **options)
+
+
+def assert_equal(one: Circuit, two: Circuit) -> None:
+    """Gate for gate."""
+    assert one.input_bits == two.input_bits
+    for array in ("op", "a", "b", "outputs"):
+        assert np.array_equal(getattr(one, array), getattr(two, array)), array
 
 
 def test_example_half_adder(tmp_path):
@@ -48,13 +57,14 @@ def test_multiplier():
         assert number_of(circuit.evaluate([bits_of(x, 64), bits_of(y, 64)])) == x * y % 2**64
 
 
-@pytest.mark.parametrize("name", ["aes_128", "mult64"])
-def test_public_circuits_round_trip(name, tmp_path):
-    first = Circuit.from_bristol(bristol_file(f"{name}.txt.xz"))
+@pytest.mark.parametrize("lsb_first", [False, True])
+@pytest.mark.parametrize("name", ["aes_128", "sha256", "mult64"])
+def test_public_circuits_round_trip(name, lsb_first, tmp_path):
+    first = Circuit.from_bristol(bristol_file(f"{name}.txt.xz"), lsb_first=lsb_first)
     path = tmp_path / "copy.txt.xz"
-    first.to_bristol(path)
-    second = Circuit.from_bristol(path)
-    assert (first.and_gates, first.xor_gates) == (second.and_gates, second.xor_gates)
+    first.to_bristol(path, lsb_first=lsb_first)
+    second = Circuit.from_bristol(path, lsb_first=lsb_first)
+    assert_equal(first, second)
     rows = np.random.default_rng(0).integers(0, 2, (64, first.inputs), dtype=np.uint8)
     assert (first.evaluate_many(rows) == second.evaluate_many(rows)).all()
 
@@ -68,9 +78,19 @@ def test_random_circuits_round_trip(seed, lsb_first, tmp_path):
     first = Circuit.normalise((2, 0, 4), op, a, b, outputs)
     first.to_bristol(tmp_path / "x.txt", lsb_first=lsb_first)
     second = Circuit.from_bristol(tmp_path / "x.txt", lsb_first=lsb_first)
-    assert second.input_bits == (2, 0, 4)
+    assert_equal(first, second)
     rows = assignments(6)
     assert (first.evaluate_many(rows) == second.evaluate_many(rows)).all()
+
+
+def test_bits_of_values_are_reversed(tmp_path):
+    """Every value for itself, the output too."""
+    circuit = Circuit.normalise((2, 3), [], [], [], [0, 2, 4, 6, 8])
+    circuit.to_bristol(tmp_path / "x.txt", lsb_first=True)
+    same = Circuit.from_bristol(tmp_path / "x.txt", lsb_first=True)
+    assert same.evaluate([[1, 0], [1, 1, 0]]).tolist() == [1, 0, 1, 1, 0]
+    raw = Circuit.from_bristol(tmp_path / "x.txt")
+    assert raw.evaluate([[0, 1], [0, 1, 1]]).tolist() == [0, 1, 1, 0, 1]
 
 
 def test_file_obeys_the_format(tmp_path):
@@ -91,16 +111,18 @@ def test_file_obeys_the_format(tmp_path):
     assert assigned == set(range(wires))
 
 
-def test_leading_outputs_can_be_left_out(tmp_path):
+def test_panic_bits_are_left_out_with_their_gates(tmp_path):
     b = Builder((4, 4))
     x, y = b.input(0), b.input(1)
     product, overflow = b.mul(x, y)
-    circuit = b.finish(np.concatenate((overflow.reshape(1), product, b.xor(x, y))))
-    circuit.to_bristol(tmp_path / "x.txt", drop_outputs=5)
+    circuit = b.finish(np.concatenate((overflow.reshape(1), product, b.xor(x, y))), panic_bits=5)
+    circuit.to_bristol(tmp_path / "x.txt")
     short = Circuit.from_bristol(tmp_path / "x.txt")
-    assert (short.and_gates, short.output_bits) == (0, 4)
-    with pytest.raises(CircuitError, match="leave out"):
-        circuit.to_bristol(tmp_path / "x.txt", drop_outputs=10)
+    assert (short.and_gates, short.output_bits, short.panic_bits) == (0, 4, 0)
+    circuit.to_bristol(tmp_path / "x.txt", keep_panics=True)
+    assert_equal(Circuit.from_bristol(tmp_path / "x.txt"), circuit)
+    with pytest.raises(CircuitError, match="panic"):
+        b.finish(product, panic_bits=5)
 
 
 def test_constants_without_inputs(tmp_path):
@@ -123,8 +145,9 @@ def test_copies_constants_and_vectors_of_ands(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
-        ("", 0, "missing"),
-        ("2 4\n2 1 1\n", 2, "missing"),
+        ("", 1, "missing"),
+        ("2 4\n2 1 1\n", 3, "missing"),
+        ("2 4\n2 1 1\n\n2 1 0 1 2 XOR\n", 4, "output values is missing"),
         ("2 4 5\n2 1 1\n1 1\n", 1, "gates and wires"),
         ("2 4\n3 1 1\n1 1\n", 2, "announced"),
         ("2 x\n", 1, "not a number"),
@@ -132,7 +155,8 @@ def test_copies_constants_and_vectors_of_ands(tmp_path):
         ("2 1\n2 1 1\n1 1\n", 2, "only 1 wires"),
         ("2 4\n2 1 1\n1 5\n", 3, "only 4 wires"),
         ("99 4\n2 1 1\n1 1\n", 1, "too short"),
-        ("1 99999999999\n1 1\n1 1\n1 1 0 1 INV\n", 1, "too short"),
+        ("1 999999999\n1 1\n1 1\n1 1 0 1 INV\n", 1, "too short"),
+        ("1 99999999999\n1 1\n1 1\n1 1 0 1 INV\n", 1, "at most"),
         ("1 999999999999\n1 999999999999\n1 1\n", 2, "at most"),
         (HALF_ADDER.replace("AND", "NAND"), 6, "unknown gate"),
         (HALF_ADDER.replace(" AND", ""), 6, "no gate name"),
@@ -158,10 +182,75 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(CircuitError, match="cannot read"):
         Circuit.from_bristol(tmp_path / "missing.txt")
     (tmp_path / "bad.xz").write_bytes(b"no xz")
-    with pytest.raises(CircuitError, match="xz"):
-        Circuit.from_bristol(tmp_path / "bad.xz")
+    (tmp_path / "short.xz").write_bytes(lzma.compress(HALF_ADDER.encode())[:-20])
+    for name in ("bad.xz", "short.xz"):
+        with pytest.raises(CircuitError, match="not a complete xz"):
+            Circuit.from_bristol(tmp_path / name)
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(CircuitError, match="plain text"):
         Circuit.from_bristol(tmp_path / "bad.txt")
-    with pytest.raises(CircuitError, match="cannot write"):
-        load(tmp_path, HALF_ADDER).to_bristol(tmp_path / "none" / "x.txt")
+    with pytest.raises(CircuitError, match="line 5: this is not plain text"):
+        load(tmp_path, HALF_ADDER.replace("2 XOR", "2 X\u00d6R"))
+
+
+def test_a_file_is_complete_or_not_there(tmp_path, monkeypatch):
+    circuit = load(tmp_path, HALF_ADDER)
+    with pytest.raises(ResourceError, match="cannot write") as caught:
+        circuit.to_bristol(tmp_path / "none" / "x.txt")
+    assert caught.value.exit_code == 6
+    with pytest.raises(ResourceError, match="directory"):
+        circuit.to_bristol(tmp_path)
+    old, link = tmp_path / "old.txt", tmp_path / "link.txt"
+    old.write_text("before")
+    link.symlink_to(old)
+
+    def full(rows):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bristol_writer._Listing, "_last_gates", full)
+        with pytest.raises(ResourceError, match="no space left"):
+            circuit.to_bristol(old)
+    assert old.read_text() == "before"
+    circuit.to_bristol(link)
+    assert link.is_symlink()
+    assert_equal(Circuit.from_bristol(old), circuit)
+    assert {path.name for path in tmp_path.iterdir()} == {"circuit.txt", "old.txt", "link.txt"}
+
+
+def test_pieces(tmp_path, monkeypatch):
+    """Files are read and written in pieces; small ones cut lines and gates everywhere."""
+    first = Circuit.normalise((5,), *random_raw(3, 5, 3000))
+    first.to_bristol(tmp_path / "whole.txt")
+    monkeypatch.setattr(bristol_writer, "_STEP", 3)
+    first.to_bristol(tmp_path / "pieces.txt")
+    text = (tmp_path / "whole.txt").read_bytes()
+    assert (tmp_path / "pieces.txt").read_bytes() == text
+    for size in (1, 7, 1000):
+        monkeypatch.setattr(bristol_reader, "_PIECE", size)
+        assert_equal(Circuit.from_bristol(tmp_path / "whole.txt"), first)
+    monkeypatch.setattr(bristol_reader, "MAX_LINE", 2000)
+    with pytest.raises(CircuitError, match="line 5: the line is longer"):
+        load(tmp_path, HALF_ADDER.replace("2 1 0", "2" + 4000 * " " + "1 0", 1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace(" ", "\t ").replace("\n", " \n\n"),
+        lambda text: text.rstrip("\n"),
+        lambda text: text.replace("\n", "\v\n"),  # no kernel knows that character: every line is read by Python
+    ],
+)
+def test_white_space_has_no_meaning(change, tmp_path):
+    first = Circuit.normalise((3, 3), *random_raw(4, 6, 60))
+    first.to_bristol(tmp_path / "x.txt")
+    assert_equal(load(tmp_path, change((tmp_path / "x.txt").read_text())), first)
+
+
+def test_header_of_a_compressed_file_makes_no_room(tmp_path):
+    """The size of an xz file says little, so memory follows the gates that are really there."""
+    (tmp_path / "x.xz").write_bytes(lzma.compress(b"2000000000 2000000000\n1 1\n1 1\n\n1 1 0 1 INV\n"))
+    with pytest.raises(CircuitError, match="promises 2000000000 gates, the file has 1"):
+        Circuit.from_bristol(tmp_path / "x.xz")
