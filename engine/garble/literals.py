@@ -41,7 +41,10 @@ def parse_literal(type_: Type, text: str) -> Any:
         first = reporter.found[0]
         raise LiteralProblem(first.message, first.span)
     reader = _Reader(tokens)
-    value = reader.value(type_)
+    try:
+        value = reader.value(type_)
+    except RecursionError:
+        raise LiteralProblem("the brackets are nested too deeply") from None
     if reader.token.kind != "end":
         reader.fail(f"unexpected `{reader.token.text}` after the literal")
     return value
@@ -82,10 +85,7 @@ class _Reader:
 
     def value(self, type_: Type) -> Any:
         if self.token.kind == "(" and not isinstance(type_, TupleType):
-            self.at += 1
-            value = self.value(type_)
-            self.expect(")")
-            return value
+            return self.in_brackets(type_)
         if isinstance(type_, BoolType):
             if self.token.kind not in ("true", "false"):
                 self.mismatch(type_)
@@ -100,6 +100,13 @@ class _Reader:
         if isinstance(type_, StructType):
             return self.struct(type_)
         return self.enum(type_)
+
+    def in_brackets(self, type_: Type) -> Any:
+        """``(v)`` is v."""
+        self.at += 1
+        value = self.value(type_)
+        self.expect(")")
+        return value
 
     def mismatch(self, type_: Type) -> NoReturn:
         token = self.token
@@ -131,7 +138,7 @@ class _Reader:
             if self.accept(";"):
                 size = self.expect("int")
                 if size.suffix not in ("", "usize"):
-                    self.fail("an array size has no suffix, or usize")
+                    raise LiteralProblem("an array size has no suffix, or usize", size.span)
                 if size.value != type_.size:
                     raise LiteralProblem(f"expected {type_.size} elements, found {size.value}", size.span)
                 values *= size.value
@@ -161,9 +168,20 @@ class _Reader:
         return list(range(start.value, end.value))
 
     def tuple_value(self, type_: TupleType) -> Any:
+        """A tuple, also in further brackets: ``((1, 2))`` is ``(1, 2)``, and ``(7)`` a tuple of one component."""
+        begin = self.at
         start = self.expect("(").span
-        values = self.items(type_.items, ")", start)
-        return tuple(values)
+        try:
+            return tuple(self.items(type_.items, ")", start))
+        except LiteralProblem:
+            if self.tokens[begin + 1].kind != "(":
+                raise
+            end, self.at = self.at, begin
+            try:
+                return self.in_brackets(type_)
+            except LiteralProblem:
+                self.at = end
+            raise
 
     def items(self, types: tuple[Type, ...], close: str, start: Span) -> list[Any]:
         values: list[Any] = []
@@ -231,12 +249,14 @@ def parse_json_literal(text: Any, type_: Type | None = None) -> Literal:
         if type_ is None:
             type_ = _type_of_json(obj)
         return Literal(type_, from_json(type_, obj))
+    except RecursionError:
+        raise literal_error(LiteralProblem("nested too deeply"), "JSON literal") from None
     except (ValueError, TypeError, KeyError) as error:
         raise literal_error(LiteralProblem(str(error)), "JSON literal") from None
 
 
 def _type_of_json(obj: Any) -> Type:
-    """A type that fits a JSON form; an enum has the one variant that occurs."""
+    """A type that fits a JSON form; an enum has only the variants that occur."""
     if obj in ("True", "False"):
         return BoolType()
     if not isinstance(obj, dict) or len(obj) != 1:
@@ -246,21 +266,63 @@ def _type_of_json(obj: Any) -> Type:
         raise ValueError("not a literal")
     if form == "Tuple":
         return TupleType(tuple(_type_of_json(part) for part in content))
-    if form == "Array" and content:
-        return ArrayType(_type_of_json(content[0]), len(content))
+    if form == "Array":
+        element: Type = TupleType(())
+        for number, part in enumerate(content):
+            element = _common_type(element, _type_of_json(part)) if number else _type_of_json(part)
+        return ArrayType(element, len(content))
     if form in ("NumUnsigned", "NumSigned") and len(content) == 2:
-        return IntType(str(content[1]).lower())
-    if form == "ArrayRepeat" and len(content) == 2 and isinstance(content[1], int):
+        return _int_of_json(content[1])
+    if form == "ArrayRepeat" and len(content) == 2 and _is_count(content[1]):
         return ArrayType(_type_of_json(content[0]), content[1])
-    if form == "Range" and len(content) == 3 and all(isinstance(end, int) for end in content[:2]):
-        return ArrayType(IntType(str(content[2]).lower()), content[1] - content[0])
-    if form == "Struct" and len(content) == 2:
+    if form == "Range" and len(content) == 3 and all(map(_is_count, content[:2])) and content[0] <= content[1]:
+        return ArrayType(_int_of_json(content[2]), content[1] - content[0])
+    if form == "Struct" and len(content) == 2 and _is_pairs(content[1]):
         return StructType(str(content[0]), tuple((str(name), _type_of_json(part)) for name, part in content[1]))
     if form == "Enum" and len(content) == 3:
-        parts = content[2]["Tuple"] if isinstance(content[2], dict) and "Tuple" in content[2] else None
-        payload = None if parts is None else tuple(_type_of_json(part) for part in parts)
+        parts = content[2].get("Tuple") if isinstance(content[2], dict) else None
+        payload = tuple(_type_of_json(part) for part in parts) if isinstance(parts, list) else None
         return EnumType(str(content[0]), ((str(content[1]), payload),))
-    raise ValueError(f"unknown form `{form}` of a literal")
+    raise ValueError(f"`{form}` is no literal, or a malformed one")
+
+
+def _int_of_json(name: Any) -> IntType:
+    if name == "Unspecified":
+        raise ValueError("a number needs its exact type, not Unspecified")
+    return IntType(str(name).lower())
+
+
+def _is_count(obj: Any) -> bool:
+    return isinstance(obj, int) and not isinstance(obj, bool) and obj >= 0
+
+
+def _is_pairs(obj: Any) -> bool:
+    """Whether these are fields, each name once."""
+    if not isinstance(obj, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in obj):
+        return False
+    return len({str(name) for name, _ in obj}) == len(obj)
+
+
+def _common_type(one: Type, two: Type) -> Type:
+    """The type of two elements of one array: alike but for the variants that occur."""
+    if one == two:
+        return one
+    if isinstance(one, ArrayType) and isinstance(two, ArrayType) and one.size == two.size:
+        return ArrayType(_common_type(one.element, two.element), one.size)
+    if isinstance(one, TupleType) and isinstance(two, TupleType) and len(one.items) == len(two.items):
+        return TupleType(tuple(map(_common_type, one.items, two.items)))
+    if isinstance(one, StructType) and isinstance(two, StructType) and one.name == two.name:
+        fields, others = dict(one.fields), dict(two.fields)
+        if fields.keys() == others.keys():
+            return StructType(one.name, tuple((name, _common_type(fields[name], others[name])) for name in fields))
+    if isinstance(one, EnumType) and isinstance(two, EnumType) and one.name == two.name:
+        variants = dict(one.variants)
+        for name, payload in two.variants:
+            known = variants.setdefault(name, payload)
+            if known is not None and payload is not None and len(known) == len(payload):
+                variants[name] = tuple(map(_common_type, known, payload))
+        return EnumType(one.name, tuple(variants.items()))
+    raise ValueError("the elements of an array differ in their types")
 
 
 def _load(text: str) -> Any:

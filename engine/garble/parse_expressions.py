@@ -44,13 +44,14 @@ class ExpressionParser(TypeParser):
 
     def binary(self, minimum: int, left: s.Expr | None = None, *, statement: bool = False) -> s.Expr:
         """Operators that bind at least as strong as ``minimum``, all to the left."""
+        start = self.token.span if left is None else left.span  # brackets around an operand belong to the operation
         left = self.unary() if left is None else left
         while True:
             token = self.token
             if token.kind == "as" and minimum <= CAST_LEVEL:
                 self.advance()
                 target = self.type()
-                left = s.Cast(left.span.to(target.span), left, target)
+                left = s.Cast(self.since(start), left, target)
                 continue
             if token.kind == "neg" and not statement:
                 self.split_negative(token)
@@ -60,7 +61,7 @@ class ExpressionParser(TypeParser):
                 return left
             self.advance()
             right = self.binary(level + 1)
-            left = s.Binary(left.span.to(right.span), token.kind, left, right)
+            left = s.Binary(self.since(start), token.kind, left, right)
 
     def split_negative(self, token: Token) -> None:
         """Where an operator is due, ``-1`` is a minus and a number."""
@@ -80,7 +81,7 @@ class ExpressionParser(TypeParser):
             operand = self.unary()
             if token.kind == "-" and isinstance(operand, s.Number) and not operand.negative:
                 return self.negated(token, operand)
-            return s.Unary(token.span.to(operand.span), token.kind, operand)
+            return s.Unary(self.since(token.span), token.kind, operand)
         if token.kind == "if":
             return self.if_expression()
         if token.kind == "match":
@@ -95,26 +96,27 @@ class ExpressionParser(TypeParser):
         return s.Unary(span, "-", number)
 
     def postfix(self) -> s.Expr:
+        start = self.token.span
         base = self.primary()
         while True:
             if self.accept("["):
                 index = self.expression()
                 self.expect("]", " after the index")
-                base = s.Index(self.since(base.span), base, index)
+                base = s.Index(self.since(start), base, index)
             elif self.accept("."):
-                base = self.member(base)
+                base = self.member(start, base)
             else:
                 return base
 
-    def member(self, base: s.Expr) -> s.Expr:
+    def member(self, start: s.Span, base: s.Expr) -> s.Expr:
         token = self.token
         if token.kind == "int" and not token.suffix:
             self.advance()
-            return s.TupleField(base.span.to(token.span), base, token.value)
+            return s.TupleField(self.since(start), base, token.value)
         name = self.identifier("a field name or a tuple index")
         if self.token.kind == "(":
             raise self.failure("methods do not exist", "call a function")
-        return s.Field(base.span.to(name.span), base, name.text, name.span)
+        return s.Field(self.since(start), base, name.text, name.span)
 
     def primary(self) -> s.Expr:
         token = self.token
@@ -252,6 +254,7 @@ class ExpressionParser(TypeParser):
         if self.token.kind in ("if", "match"):
             first = self.if_expression() if self.token.kind == "if" else self.match_expression()
             return self.binary(0, first, statement=True)
+        start = self.token.span
         left = self.binary(0)
         if self.token.kind not in ASSIGN:
             return left
@@ -259,7 +262,7 @@ class ExpressionParser(TypeParser):
             raise self.failure("this cannot be assigned to", "assign to a variable or a part of one", left.span)
         operator = self.advance().kind[:-1]
         value = self.expression()
-        return s.Assign(left.span.to(value.span), left, operator, value)
+        return s.Assign(self.since(start), left, operator, value)
 
 
 def is_place(expression: s.Expr) -> bool:

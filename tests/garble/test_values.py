@@ -242,6 +242,73 @@ def test_json_of_another_type(type_: v.Type, text: str) -> None:
     assert caught.value.category == "input"
 
 
+A_UNIT = {"Enum": ["E", "A", "Unit"]}
+B_THREE = {"Enum": ["E", "B", {"Tuple": [{"NumUnsigned": [3, "U8"]}]}]}
+
+
+@pytest.mark.parametrize(
+    ("obj", "text"),
+    [
+        ({"Array": [A_UNIT, B_THREE, A_UNIT]}, "[E::A, E::B(3), E::A]"),
+        ({"Array": [{"Tuple": [A_UNIT, "True"]}, {"Tuple": [B_THREE, "False"]}]}, "[(E::A, true), (E::B(3), false)]"),
+        ({"Array": [{"Struct": ["S", [["e", A_UNIT]]]}, {"Struct": ["S", [["e", B_THREE]]]}]}, None),
+        ({"Array": [{"Array": [A_UNIT]}, {"Array": [B_THREE]}]}, "[[E::A], [E::B(3)]]"),
+        ({"Array": []}, "[]"),
+        ({"ArrayRepeat": [B_THREE, 0]}, "[]"),
+    ],
+)
+def test_json_without_a_type(obj: Any, text: str | None) -> None:
+    """The elements of an array may be different variants."""
+    literal = engine.parse_json_literal(obj)
+    assert str(literal) == (text or "[S {e: E::A}, S {e: E::B(3)}]")
+
+
+def test_json_without_a_type_as_argument() -> None:
+    """The parameter has all variants; it decides."""
+    source = "enum E { A, B(u8) }\npub fn main(a: [E; 2], b: [u8; 0]) -> ([E; 2], [u8; 0]) { (a, b) }"
+    program = engine.compile_program(source)
+    given = [engine.parse_json_literal({"Array": [B_THREE, A_UNIT]}), engine.parse_json_literal({"Array": []})]
+    assert program.evaluate(given) == "([E::B(3), E::A], [])"
+    with pytest.raises(engine.GarbleError):
+        program.evaluate([engine.parse_json_literal({"Array": [A_UNIT]}), given[1]])
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        {"Array": [{"NumUnsigned": [1, "U8"]}, {"NumUnsigned": [1, "U16"]}]},
+        {"Array": [{"Array": []}, {"Array": ["True"]}]},
+        {"NumUnsigned": [9, "Unspecified"]},
+        {"ArrayRepeat": ["True", -3]},
+        {"ArrayRepeat": ["True", True]},
+        {"Range": [3, 2, "U8"]},
+        {"Range": [3, 6, "I8"]},
+        {"Struct": ["S", [["b", "True"], ["b", "False"]]]},
+        {"Struct": ["S", {"b": "True"}]},
+        {"Struct": ["S", [["b"]]]},
+        {"Enum": ["E", "A", {"Tuple": None}]},
+        {"Other": []},
+        "[" * 100_000,
+        3,
+        None,
+    ],
+)
+def test_json_that_is_no_literal(obj: Any) -> None:
+    """Input errors, whatever it is."""
+    with pytest.raises(engine.GarbleError) as caught:
+        engine.parse_json_literal(obj)
+    assert caught.value.category == "input"
+
+
+def test_deep_brackets_of_a_literal() -> None:
+    """An input error, not a crash."""
+    program = engine.compile_program("pub fn main(x: u8, y: u8) -> u8 { x }")
+    assert program.encode(0, "(" * 50 + "5" + ")" * 50).tolist() == bits("00000101")
+    with pytest.raises(engine.GarbleError) as caught:
+        program.encode(0, "(" * 200_000)
+    assert caught.value.category == "input"
+
+
 def test_struct_fields_of_json_may_have_any_order() -> None:
     """They are sorted on input."""
     fields = [["third", "True"], ["first", {"NumSigned": [-1, "I8"]}], ["second", {"NumUnsigned": [3, "U8"]}]]

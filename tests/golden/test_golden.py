@@ -5,15 +5,17 @@ A file holds blocks. A block starts with ``==== title``, then comes the program,
     #> entry NAME                   the function of the following lines (default main)
     #> const PARTY::NAME=VALUE      for the following lines
     #> 1 | 2 => (3, true)           arguments and the result
-    #> 1 | 2 => panic Overflow 2:5  reason, line and column
+    #> 1 | 2 => panic Overflow 2:5  reason, line and column, and if wanted the end: 2:5-2:10
     #> 1 | x => input               an input error
     #> error type 2:5 3:9           category and the positions of all diagnostics
     #> at most 94 ands
+    #> bits LITERAL = 00000101 1    encoding of a literal of the type of the first parameter
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,11 +67,29 @@ def test_program(block: Block) -> None:
             consts.setdefault(party, {})[constant] = value
         elif line.startswith("error "):
             check_error(block.source, entry, consts, line)
-        elif line.startswith("at most "):
-            compiled = engine.compile_program(block.source, entry, consts)
-            assert compiled.circuit.and_gates <= int(line.split()[2])
         else:
-            check_case(block.source, entry, consts, line)
+            given = tuple((party, name, value) for party in consts for name, value in consts[party].items())
+            check_line(compiled_program(block.source, entry, given), line)
+
+
+@cache
+def compiled_program(source: str, entry: str, given: tuple[tuple[str, str, str], ...]) -> engine.Program:
+    """Compile once for all lines of a block."""
+    consts: dict[str, dict[str, str]] = {}
+    for party, name, value in given:
+        consts.setdefault(party, {})[name] = value
+    return engine.compile_program(source, entry, consts)
+
+
+def check_line(compiled: engine.Program, line: str) -> None:
+    """One expectation on a compiled program."""
+    if line.startswith("at most "):
+        assert compiled.circuit.and_gates <= int(line.split()[2])
+    elif line.startswith("bits "):
+        literal, _, bits = line[5:].rpartition("=")
+        assert "".join(map(str, compiled.encode(0, literal.strip()))) == squeeze(bits)
+    else:
+        check_case(compiled, line)
 
 
 def check_error(source: str, entry: str, consts: dict, line: str) -> None:
@@ -84,24 +104,33 @@ def check_error(source: str, entry: str, consts: dict, line: str) -> None:
     assert all(message for _, _, message in caught.value.diagnostics)
 
 
-def check_case(source: str, entry: str, consts: dict, line: str) -> None:
+def check_case(compiled: engine.Program, line: str) -> None:
     """``arg | arg => result``."""
     given, _, expected = line.rpartition("=>")
     arguments = [text.strip() for text in given.split("|")]
     expected = expected.strip()
-    compiled = engine.compile_program(source, entry, consts)
     if expected.startswith("panic "):
         _, reason, place = expected.split()
+        start, _, end = place.partition("-")
         with pytest.raises(engine.GarblePanic) as panic:
             compiled.evaluate(arguments)
         assert panic.value.reason == reason
-        assert f"{panic.value.line}:{panic.value.column}" == place
+        assert f"{panic.value.line}:{panic.value.column}" == start
+        if end:
+            assert panic_end(compiled, arguments) == end
     elif expected == "input":
         with pytest.raises(engine.GarbleError) as error:
             compiled.evaluate(arguments)
         assert error.value.category == "input"
     else:
         assert squeeze(compiled.evaluate(arguments)) == squeeze(expected)
+
+
+def panic_end(compiled: engine.Program, arguments: list[str]) -> str:
+    """Where the span of a panic ends, from the last two numbers in the header of the output."""
+    inputs = [compiled.encode(party, text) for party, text in enumerate(arguments)]
+    header = "".join(map(str, compiled.circuit.evaluate(inputs)[:161]))
+    return f"{int(header[97:129], 2) + 1}:{int(header[129:161], 2) + 1}"
 
 
 def test_there_are_enough_cases() -> None:
