@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.circuit.store import Lits
-from engine.circuit.words import Words
+from engine.circuit.words import Words, _value
 
 
 class Arrays(Words):
@@ -66,11 +66,3 @@ class Arrays(Words):
             level[2 * both :] = nodes[both:]
             nodes = level
         return nodes
-
-
-def _value(word: Lits) -> int:
-    """The number of a word of constants."""
-    value = 0
-    for bit in word.tolist():
-        value = 2 * value + bit
-    return value

@@ -71,7 +71,7 @@ def test_divmod(n, is_signed):
         return quotient % 2**n, (a - quotient * d) % 2**n, 0
 
     circuit = check((n, n), lambda b, x, y: b.divmod(x, y, is_signed), divided)
-    assert circuit.and_gates <= n * n + (7 * n - 6 if is_signed else 3 * n - 2)
+    assert circuit.and_gates <= (n * n + 9 * n) // 2 + (4 * n - 6 if is_signed else -2)
 
 
 @pytest.mark.parametrize("n", [8, 16, 32, 64])
@@ -84,10 +84,10 @@ def test_counts_of_the_specification(n):
 
     assert ands(*b.mul(x, y)) == n * n + 3 * n - 4
     quotient, remainder, zero = b.divmod(x, y)
-    assert ands(quotient, zero) == n * n + 2 * n - 2
-    assert ands(quotient, remainder, zero) == n * n + 3 * n - 2
+    assert ands(quotient, zero) == (n * n + 5 * n) // 2 - 2
+    assert ands(quotient, remainder, zero) == (n * n + 9 * n) // 2 - 3
     three = b.constant(bits_of(3, n))
-    assert ands(b.divmod(x, three)[0]) < 4 * n
+    assert ands(b.divmod(x, three)[0]) <= 2 * n
     assert ands(*b.mul(x, b.constant(bits_of(8, n)))) == 2  # the overflow test
     log = n.bit_length() - 1
     for word, overflow in (b.shl(x, y[:8]), b.shr(x, y[:8]), b.shr(x, y[:8], True)):
@@ -123,6 +123,36 @@ def test_constant_operands(divisor):
         return x // divisor, x % divisor, *product, *product, *sums, int(x < divisor)
 
     check((8,), operation, expected)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8])
+def test_signed_division_by_every_number(n):
+    for divisor in range(1, 1 << n):
+        d = signed(divisor, n)
+
+        def divided(x: int, d: int = d) -> tuple[int, int]:
+            a = signed(x, n)
+            quotient = abs(a) // abs(d) * (-1 if (a < 0) != (d < 0) else 1)
+            return quotient % 2**n, (a - quotient * d) % 2**n
+
+        word = np.array(bits_of(divisor, n))
+        circuit = check((n,), lambda b, x, word=word: b.divmod(x, word, True)[:2], divided)
+        if divisor & (divisor - 1) == 0 and divisor < 1 << (n - 1):
+            assert circuit.and_gates <= 3 * n
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 6), (6, 3), (5, 4), (1, 5), (5, 1)])
+def test_division_of_short_words(m, n):
+    """Known zeros in front of either operand save gates."""
+    zeros = np.zeros(6, np.int64)
+
+    def operation(b: Builder, x: np.ndarray, y: np.ndarray) -> tuple:
+        return b.divmod(np.append(zeros[m:], x), np.append(zeros[n:], y))
+
+    def expected(x: int, y: int) -> tuple:
+        return (x // y, x % y, 0) if y else (None, None, 1)
+
+    assert check((m, n), operation, expected).and_gates <= m * min(m, n) + 6 * 3
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 5, 8])
