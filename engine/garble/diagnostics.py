@@ -5,10 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from typing import NamedTuple
+from unicodedata import category, combining, east_asian_width
 
 from engine.errors import GarbleError
 
 CONTEXT_LINES = 2
+LONG_SPAN = 6  # lines after the first; of longer spans the middle is left out
+UNSEEN = frozenset(["Cc", "Cf", "Zl", "Zp"])  # control and direction marks, line and paragraph separators
+HIDDEN = "\ufffd"
 
 
 class Span(NamedTuple):
@@ -89,21 +93,35 @@ def render(category: str, item: Diagnostic, lines: list[str], filename: str | No
 
 
 def excerpt(span: Span, lines: list[str]) -> list[str]:
-    """Source lines around a span, two lines of context, the span underlined with ``^``."""
+    """Source lines around a span, two lines of context, the span underlined with ``^``; long spans are shortened."""
     first = max(0, span.start_line - CONTEXT_LINES)
     last = min(len(lines) - 1, span.end_line + CONTEXT_LINES)
     gutter = len(str(last + 1))
     shown = [f"{'':{gutter}} |"]
     for number in range(first, last + 1):
+        if span.end_line - span.start_line >= LONG_SPAN and span.start_line + 2 <= number < span.end_line:
+            if number == span.start_line + 2:
+                shown.append(f"{'':{gutter}} | ...")
+            continue
         text = lines[number].rstrip("\r")
-        shown.append(f"{number + 1:>{gutter}} | {text}".rstrip())
+        shown.append(f"{number + 1:>{gutter}} | {visible(text)}".rstrip())
         if span.start_line <= number <= span.end_line:
             start = span.start_column if number == span.start_line else len(text) - len(text.lstrip())
             end = span.end_column if number == span.end_line else len(text)
-            pad = "".join("\t" if char == "\t" else " " for char in text[:start].ljust(start))
             if end > start or number == span.start_line:
-                shown.append(f"{'':{gutter}} | {pad}{'^' * max(1, end - start)}")
+                before, inside = (columns(visible(part)) for part in (text[:start], text[start:end]))
+                shown.append(f"{'':{gutter}} | {' ' * before}{'^' * max(1, inside)}")
     return shown
+
+
+def visible(text: str) -> str:
+    """A source line as it is shown: tabs as four spaces, no control characters that a terminal would obey."""
+    return "".join("    " if char == "\t" else HIDDEN if category(char) in UNSEEN else char for char in text)
+
+
+def columns(text: str) -> int:
+    """Columns that a text takes on a terminal: East Asian characters two, accents that are put on another none."""
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -201,3 +201,33 @@ def test_a_circuit_that_is_too_large_is_an_error_of_the_program() -> None:
     with pytest.raises(engine.GarbleError) as caught:
         engine.compile_program(source)
     assert caught.value.category == "compile"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (
+            "pub fn main(x: u8, y: u8) -> u8 {\n\t/* äö 漢字 e\u0301 */\tx\t- 1\n}",
+            "2 |     /* äö 漢字 e\u0301 */    x    - 1\n  |                        ^^^^^^^^",
+        ),
+        (
+            "pub fn main(x: u8, y: u8) -> u8 {\r\n    x\r\n  - 1\r\n}\r\n",
+            "2 |     x\n  |     ^\n3 |   - 1\n  |   ^^^\n4 | }",
+        ),
+        (
+            "pub fn main(x: u8, y: u8) -> u8 { /* \x1b[1m\u202e */ x - 1 }",
+            "/* \ufffd[1m\ufffd */ x - 1 }\n  |" + " " * 47 + "^^^^^",
+        ),
+        (
+            "pub fn main(x: u8, y: u8) -> u8 {\n  x\n  " + "+ y\n  " * 20 + "- 1 }",
+            " 3 |   + y\n   |   ^^^\n   | ...\n23 |   - 1 }\n   |   ^^^",
+        ),
+    ],
+)
+def test_panics_underline_the_source(source: str, shown: str) -> None:
+    """Tabs, wide characters, accents, control characters, Windows line ends, long spans."""
+    program = engine.compile_program(source)
+    with pytest.raises(engine.GarblePanic) as caught:
+        program.evaluate(["0", "0"])
+    assert caught.value.reason == "Overflow"
+    assert shown in str(caught.value)
