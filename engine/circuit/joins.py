@@ -249,7 +249,7 @@ def _digest(number: int, *tables: Lits) -> bytes:
     """A name for tables of literals."""
     state = hashlib.blake2b(repr((number, [table.shape for table in tables])).encode(), digest_size=32)
     for table in tables:
-        state.update(np.ascontiguousarray(table))
+        state.update(np.ascontiguousarray(table).data)
     return state.digest()
 
 

@@ -45,9 +45,9 @@ def _rank(wire, marks, ranks):
 def mark_live(inputs, outputs, G, marks, ranks):
     """Marks the inputs and what the outputs need, and counts.
 
-    outputs int64 (O,) literals; marks uint64 (W,) with W = ceil(wires / 64), zero on entry: bit w & 63 of word w >> 6 is
-    set if wire w stays. ranks uint32 (W,): marked wires before each word. Wire 0, the constant, is not marked. Returns
-    the number of marked wires.
+    outputs int64 (O,) literals; marks uint64 (W,) with W = ceil(wires / 64), zero on entry: bit w & 63 of word w >> 6
+    is set if wire w stays. ranks uint32 (W,): marked wires before each word. Wire 0, the constant, is not marked.
+    Returns the number of marked wires.
     """
     for k in range(outputs.shape[0]):
         _mark(outputs[k] >> 1, marks)
@@ -83,7 +83,7 @@ def gather(start, stop, inputs, G, marks, ranks, op, a, b):
 
 @kernel
 def number_outputs(literals, marks, ranks, out):
-    """Final literals of the outputs: literals int64 (O,), out uint32 (O,). Constants become 0xFFFFFFFE (0) and ...F (1)."""
+    """Final literals of the outputs: literals int64 (O,), out uint32 (O,). Constants: 0xFFFFFFFE and 0xFFFFFFFF."""
     for k in range(literals.shape[0]):
         wire = literals[k] >> 1
         number = _rank(wire, marks, ranks) if wire else np.int64(-1)

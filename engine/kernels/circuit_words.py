@@ -124,10 +124,11 @@ def multiply(x, y, product, overflow, G, H):
 def divide(x, y, quotient, remainder, zero, G, H):
     """Unsigned non-restoring division: all (R, n), zero (R,) is 1 if y = 0.
 
-    After step s the exact partial remainder is R = 2 R + bit - y or 2 R + bit + y, whichever brings it nearer to 0. Only
-    its lowest s + 1 bits are computed: if y has s bits at most they hold the sign, otherwise R is negative. One AND for
-    each of s carries and one for the sign, and 2n - 1 to make a negative last remainder positive: n^2/2 + 5n/2 - 2 for
-    the quotient, n^2/2 + 9n/2 - 3 for both. Known zeros in front of x save steps, in front of y carries.
+    After step s the exact partial remainder is R = 2 R + bit - y or 2 R + bit + y, whichever brings it nearer to 0.
+    Only its lowest s + 1 bits are computed: if y has s bits at most they hold the sign, otherwise R is negative. One
+    AND for each of s carries and one for the sign, and 2n - 1 to make a negative last remainder positive:
+    n^2/2 + 5n/2 - 2 for the quotient, n^2/2 + 9n/2 - 3 for both. Known zeros in front of x save steps, in front of y
+    carries.
     """
     n = x.shape[1]
     rest = np.empty(n + 2, np.int64)
