@@ -20,7 +20,8 @@ COMMANDS = {
     "serve": "Take part in computations as one party.",
     "demo": "Run a complete example on this machine.",
     "eval": "Evaluate a program without encryption, all inputs given.",
-    "stats": "Show the size of a program's circuit.",
+    "compile": "Write a program as a circuit file in Bristol Fashion.",
+    "stats": "Show the size of a program's circuit and what makes it large.",
     "bench": "Measure the speed of the protocol on this machine.",
     "data": "Make test databases.",
 }

@@ -36,7 +36,7 @@ def command(
         reply = {"panic": panic.reason, "line": panic.line, "column": panic.column}
         finish(ctx, as_json, reply, str(panic), EXIT_PANIC)
     except engine.GarbleError as error:
-        finish(ctx, as_json, describe_error(error), str(error), exit_code(error))
+        refuse(ctx, as_json, error)
     click.echo(json.dumps({"ok": result}) if as_json else result)
 
 
@@ -49,10 +49,19 @@ def finish(ctx: click.Context, as_json: bool, reply: dict[str, Any], text: str, 
     ctx.exit(code)
 
 
+def refuse(ctx: click.Context, as_json: bool, error: Any) -> NoReturn:
+    """End with an error: its JSON object, the excerpts of a program, or the line and hint that every error has."""
+    rendered = hasattr(error, "diagnostics")
+    if not as_json and not rendered:
+        raise error
+    finish(ctx, as_json, describe_error(error), str(error), exit_code(error) if rendered else error.exit_code)
+
+
 def describe_error(error: Any) -> dict[str, Any]:
-    """The JSON form of a GarbleError."""
-    diagnostics = [{"line": line, "column": column, "message": message} for line, column, message in error.diagnostics]
-    return {"error": {"category": error.category, "diagnostics": diagnostics}}
+    """The JSON form of a GarbleError; any other error has its code as category and at most a line."""
+    found = getattr(error, "diagnostics", [(getattr(error, "line", 0), 0, str(error))])
+    diagnostics = [{"line": line, "column": column, "message": message} for line, column, message in found]
+    return {"error": {"category": getattr(error, "category", error.code), "diagnostics": diagnostics}}
 
 
 def exit_code(error: Any) -> int:
@@ -69,8 +78,23 @@ def argument(text: str) -> str:
         return text
 
 
+def is_circuit_file(path: Path) -> bool:
+    """Whether a file looks like Bristol Fashion: no program begins with a number."""
+    if path.suffix == ".xz":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(200).lstrip()[:1].isdigit()
+    except OSError:
+        return False
+
+
 def read_program(path: Path) -> str:
-    """The source text; a usage error when it is not UTF-8."""
+    """The source text; a usage error when it is not UTF-8, or no program at all."""
+    if is_circuit_file(path):
+        raise click.UsageError(
+            f"{path} is a circuit, not a program; 'polytune stats' and 'polytune bench' take circuits"
+        )
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
