@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
+from itertools import count as counter
 
 from engine.garble import typed as t
 from engine.garble.definitions import Definitions
@@ -16,7 +16,7 @@ from engine.values import IntType
 class CheckerBase:
     """State of the checker for one function body."""
 
-    def __init__(self, definitions: Definitions, numbers: count[int]) -> None:
+    def __init__(self, definitions: Definitions, numbers: counter[int]) -> None:
         self.definitions = definitions
         self.reporter = definitions.reporter
         self.numbers = numbers
@@ -55,6 +55,10 @@ class CheckerBase:
         self.error(span, f"expected {show(expected)}, found {show(found)}", hint)
         return False
 
+    def sized(self, type_: T, span: Span) -> T:
+        """The type of a value that was put together, or a report that it has too many parts."""
+        return self.definitions.sized(type_, span)
+
     def declare(self, name: str, type_: T, *, mutable: bool = False) -> int:
         """Bind a name to a fresh variable number."""
         var = next(self.numbers)
@@ -85,3 +89,8 @@ class CheckerBase:
             if not type_.minimum <= value <= type_.maximum:
                 self.error(span, f"`{value}` does not fit {type_} ({type_.minimum} to {type_.maximum})")
                 return
+
+
+def count(number: int, what: str) -> str:
+    """``1 field``, ``2 fields``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from engine.garble import syntax as s
 from engine.garble import typed as t
+from engine.garble.check_base import count
 from engine.garble.check_patterns import PatternChecker
-from engine.garble.diagnostics import Span, did_you_mean
+from engine.garble.diagnostics import Span
 from engine.garble.scopes import instantiate
+from engine.garble.suggestions import nearest
 from engine.garble.types import (
     BOOL,
     ERROR,
@@ -33,6 +35,13 @@ ARITHMETIC = frozenset("+-*/%")
 BITWISE = frozenset("&|^")
 ORDER = frozenset(["<", ">", "<=", ">="])
 SHIFTS = frozenset(["<<", ">>"])
+LOGIC = frozenset(["&&", "||"])
+WORDS = {
+    "return": "`return` does not exist; the last expression of a block is its value",
+    "break": "`break` does not exist; put the rest of the loop into an `if`",
+    "continue": "`continue` does not exist; put the rest of the loop into an `if`",
+    "self": "methods do not exist; write functions",
+}
 
 
 class ExpressionChecker(PatternChecker):
@@ -84,12 +93,23 @@ class ExpressionChecker(PatternChecker):
         if const is not None:
             return t.ConstUse(const.type, node.span, node.name)
         if node.name not in self.definitions.const_items:
-            known = [*self.scopes.names(), *self.definitions.consts]
-            hint = did_you_mean(node.name, known)
-            if node.name in self.definitions.functions:
-                hint = "functions are not values; call it"
-            self.error(node.span, f"unknown identifier `{node.name}`", hint)
+            self.error(node.span, f"unknown identifier `{node.name}`", self.name_hint(node.name))
         return self.broken(node.span)
+
+    def name_hint(self, name: str) -> str:
+        """What an unknown name may have meant."""
+        if name in self.definitions.functions or name in ("join", "join_iter"):
+            self.calls.add(name)  # not unused as well
+            return "functions are not values; call it"
+        if name in self.definitions.enums:
+            return f"a value of this enum is written `{name}::{next(iter(self.definitions.enums[name]), 'VARIANT')}`"
+        if name in self.definitions.structs:
+            return f"a value of this struct is written `{name} {{ ... }}`"
+        if name in WORDS:
+            return WORDS[name]
+        if name == "_":
+            return "`_` in a pattern keeps nothing; give it a name"
+        return self.reporter.near(name, [*self.scopes.names(), *self.definitions.consts])
 
     def on_Call(self, node: s.Call, expected: T | None) -> t.Expr:
         if node.name == "join":
@@ -98,31 +118,47 @@ class ExpressionChecker(PatternChecker):
         if self.scopes.find(node.name) is not None:
             self.error(node.name_span, f"`{node.name}` is a variable, not a function", "rename the variable")
         elif function is None:
-            hint = did_you_mean(node.name, [*self.definitions.functions, "join"])
-            if node.name == "join_iter":
-                hint = "`join_iter` stands after `for ... in` only"
-            self.error(node.name_span, f"unknown identifier `{node.name}`", hint)
+            self.error(node.name_span, f"unknown identifier `{node.name}`", self.function_hint(node.name))
         else:
             return self.call(node, function)
         for argument in node.arguments:
             self.expr(argument)
         return self.broken(node.span)
 
+    def function_hint(self, name: str) -> str:
+        """What an unknown function may have meant."""
+        if name == "join_iter":
+            return "`join_iter` stands after `for ... in` only"
+        if name in self.definitions.structs:
+            return f"a value of this struct is written `{name} {{ ... }}`"
+        variants = [enum for enum, names in self.definitions.enums.items() if name in names]
+        if variants:
+            return f"did you mean `{variants[0]}::{name}`?"
+        close = nearest(name, [*self.definitions.functions, "join"]) if self.reporter.near(name, [name]) else None
+        if close is None:
+            return "define it with `fn`" if name not in ("max", "min") else f"`{name}` is built in for constants only"
+        self.calls.add(close)  # not unused as well
+        return f"did you mean `{close}`?"
+
     def call(self, node: s.Call, function: s.FunctionItem) -> t.Expr:
         self.calls.add(node.name)
         parameters, result = self.definitions.signatures[node.name]
         if len(parameters) != len(node.arguments):
-            self.error(node.span, f"`{node.name}` takes {len(parameters)} arguments, found {len(node.arguments)}")
+            shown = ", ".join(
+                [f"{parameter.name}: {show(type_)}" for parameter, type_ in zip(function.parameters, parameters)]
+            )
+            message = f"`{node.name}` takes {count(len(parameters), 'argument')}, found {len(node.arguments)}"
+            self.error(node.span, message, f"it is defined as `{node.name}({shown})`")
             for argument in node.arguments:
                 self.expr(argument)
             return t.CallOf(result, node.span, node.name, ())
-        arguments = tuple(self.expr(argument, type_) for argument, type_ in zip(node.arguments, parameters))
-        return t.CallOf(result, node.span, node.name, arguments)
+        arguments = [self.expr(argument, type_) for argument, type_ in zip(node.arguments, parameters)]
+        return t.CallOf(result, node.span, node.name, tuple(arguments))
 
     def on_StructExpr(self, node: s.StructExpr, expected: T | None) -> t.Expr:
         fields = self.definitions.structs.get(node.name)
         if fields is None:
-            hint = did_you_mean(node.name, self.definitions.structs)
+            hint = self.reporter.near(node.name, self.definitions.structs)
             self.error(node.name_span, f"unknown struct `{node.name}`", hint)
             for _, value, _ in node.fields:
                 self.expr(value)
@@ -130,19 +166,17 @@ class ExpressionChecker(PatternChecker):
         found: dict[str, t.Expr] = {}
         for name, value, span in node.fields:
             if name not in fields:
-                self.error(span, f"unknown field `{name}` of struct `{node.name}`", did_you_mean(name, fields))
+                self.error(span, f"unknown field `{name}` of struct `{node.name}`", self.field_hint(name, fields))
             elif name in found:
-                self.error(span, f"field `{name}` is given twice")
+                self.error(span, f"field `{name}` is given twice", "remove one")
             found[name] = self.expr(value, fields.get(name))
-        for name in fields:
-            if name not in found:
-                self.error(node.span, f"missing field `{name}` of struct `{node.name}`")
+        self.missing_fields(node.name, [name for name in fields if name not in found], node.span)
         items = tuple(found[name] for name in fields if name in found)
         return t.Make(NamedT(node.name, False), node.span, items)
 
     def on_EnumExpr(self, node: s.EnumExpr, expected: T | None) -> t.Expr:
         if node.enum not in self.definitions.enums:
-            hint = did_you_mean(node.enum, self.definitions.enums)
+            hint = self.reporter.near(node.enum, self.definitions.enums)
             self.error(node.span, f"unknown enum `{node.enum}`", hint)
             payload = None
         else:
@@ -152,17 +186,18 @@ class ExpressionChecker(PatternChecker):
                 self.expr(value)
             known = node.enum in self.definitions.enums
             return t.Lit(NamedT(node.enum, True) if known else ERROR, node.span, 0)
-        items = tuple(self.expr(value, type_) for value, type_ in zip(node.payload or (), payload))
+        items = [self.expr(value, type_) for value, type_ in zip(node.payload or (), payload)]
         number = list(self.definitions.enums[node.enum]).index(node.variant)
-        return t.Make(NamedT(node.enum, True), node.span, items, number)
+        return t.Make(NamedT(node.enum, True), node.span, tuple(items), number)
 
     def on_TupleExpr(self, node: s.TupleExpr, expected: T | None) -> t.Expr:
         wanted = prune(expected) if expected is not None else None
         known: list[T | None] = [None] * len(node.items)
         if isinstance(wanted, TupleT) and len(wanted.items) == len(node.items):
             known = list(wanted.items)
-        items = tuple(self.expr(item, type_) for item, type_ in zip(node.items, known))
-        return t.Make(TupleT(tuple(item.type for item in items)), node.span, items)
+        items = tuple([self.expr(item, type_) for item, type_ in zip(node.items, known)])
+        type_ = self.sized(TupleT(tuple([item.type for item in items])), node.span)
+        return t.Make(type_, node.span, items)
 
     def on_ArrayExpr(self, node: s.ArrayExpr, expected: T | None) -> t.Expr:
         wanted = prune(expected) if expected is not None else None
@@ -172,7 +207,8 @@ class ExpressionChecker(PatternChecker):
             items.append(self.expr(item, element))
             if element is None and not isinstance(items[-1].type, ErrorT):
                 element = items[-1].type
-        return t.Make(ArrayT(element or ERROR, ("num", len(items))), node.span, tuple(items))
+        type_ = self.sized(ArrayT(element or ERROR, ("num", len(items))), node.span)
+        return t.Make(type_, node.span, tuple(items))
 
     def on_RepeatExpr(self, node: s.RepeatExpr, expected: T | None) -> t.Expr:
         wanted = prune(expected) if expected is not None else None
@@ -187,7 +223,7 @@ class ExpressionChecker(PatternChecker):
         size = self.definitions.size(node.size)
         if size is None:
             return self.broken(node.span)
-        return t.Repeat(ArrayT(value.type, size), node.span, value, size)
+        return t.Repeat(self.sized(ArrayT(value.type, size), node.span), node.span, value, size)
 
     # ---- access
 
@@ -203,7 +239,10 @@ class ExpressionChecker(PatternChecker):
         if isinstance(root, ArrayT):
             return root.element
         if not isinstance(root, ErrorT):
-            self.error(span, f"expected an array type, found {show(root)}")
+            hint = (
+                "a component of a tuple is read with `.0`" if isinstance(root, TupleT) else "only arrays have an index"
+            )
+            self.error(span, f"expected an array type, found {show(root)}", hint)
         return ERROR
 
     def on_TupleField(self, node: s.TupleField, expected: T | None) -> t.Expr:
@@ -216,9 +255,14 @@ class ExpressionChecker(PatternChecker):
         if isinstance(root, TupleT):
             if number < len(root.items):
                 return root.items[number]
-            self.error(span, f"tuple index {number} out of range: {show(root)} has {len(root.items)} components")
+            last = f"the last one is `.{len(root.items) - 1}`" if root.items else "it has no component"
+            message = f"tuple index {number} out of range: {show(root)} has {count(len(root.items), 'component')}"
+            self.error(span, message, last)
         elif not isinstance(root, ErrorT):
-            self.error(span, f"expected a tuple type, found {show(root)}")
+            hints = {ArrayT: "an element of an array is read with `[0]`", NamedT: "fields of a struct have names"}
+            self.error(
+                span, f"expected a tuple type, found {show(root)}", hints.get(type(root), "only tuples have `.0`")
+            )
         return ERROR
 
     def on_Field(self, node: s.Field, expected: T | None) -> t.Expr:
@@ -233,9 +277,10 @@ class ExpressionChecker(PatternChecker):
             fields = self.definitions.structs[root.name]
             if name in fields:
                 return fields[name], list(fields).index(name)
-            self.error(span, f"unknown field `{name}` of struct `{root.name}`", did_you_mean(name, fields))
+            self.error(span, f"unknown field `{name}` of struct `{root.name}`", self.field_hint(name, fields))
         elif not isinstance(root, ErrorT):
-            self.error(span, f"expected a struct type with field `{name}`, found {show(root)}")
+            hint = "parts of an enum are read with `match`" if isinstance(root, NamedT) else "only structs have fields"
+            self.error(span, f"expected a struct type with field `{name}`, found {show(root)}", hint)
         return ERROR, 0
 
     # ---- operators
@@ -250,15 +295,26 @@ class ExpressionChecker(PatternChecker):
             if not isinstance(root, ErrorT):
                 self.error(node.span, f"expected a signed number type, found {show(root)}", "cast it first")
         elif node.operator == "!" and not isinstance(root, BoolType | IntType | ErrorT):
-            self.error(node.span, f"expected bool or a number type, found {show(root)}")
+            self.error(node.span, f"expected bool or a number type, found {show(root)}", "apply it to the parts")
         return t.UnaryOf(operand.type, node.span, node.operator, operand)
 
     def on_Binary(self, node: s.Binary, expected: T | None) -> t.Expr:
+        """Operators group to the left, so a long sum is deep on the left side: that side is walked in a loop."""
+        chain = [node]
+        while isinstance(chain[-1].left, s.Binary):
+            chain.append(chain[-1].left)
+        left = self.expr(chain[-1].left, BOOL if chain[-1].operator in LOGIC else None)
+        for link in reversed(chain):
+            left = self.binary(link, left)
+        return left
+
+    def binary(self, node: s.Binary, left: t.Expr) -> t.Expr:
+        """An operator whose left operand is typed already."""
         operator = node.operator
-        if operator in ("&&", "||"):
-            left, right = self.expr(node.left, BOOL), self.expr(node.right, BOOL)
-            return t.Logic(BOOL, node.span, operator, left, right)
-        left = self.expr(node.left)
+        if operator in LOGIC:
+            if not self.agree(left.type, BOOL, node.left.span):
+                left = replace(left, type=ERROR)
+            return t.Logic(BOOL, node.span, operator, left, self.expr(node.right, BOOL))
         right = self.expr(node.right, U8 if operator in SHIFTS else None)
         type_ = self.operation(operator, left.type, right.type, node.span, node.left.span)
         return t.BinaryOf(type_, node.span, operator, left, right)
@@ -270,15 +326,15 @@ class ExpressionChecker(PatternChecker):
             self.inexact(left)
             return left
         if not unify(left, right):
-            hint = "there are no implicit conversions; cast one with `as`"
-            self.error(span, f"incompatible operand types: {show(left)} and {show(right)}", hint)
+            message = f"incompatible operand types: {show(left)} and {show(right)}"
+            self.error(span, message, self.conversion(left, right))
             return BOOL if operator in ORDER or operator in ("==", "!=") else ERROR
         if operator in ("==", "!="):
             return BOOL
         root = prune(left)
         if operator in BITWISE:
             if not isinstance(root, BoolType | IntType | Var | ErrorT):
-                self.error(left_span, f"expected bool or a number type, found {show(root)}")
+                self.error(left_span, f"expected bool or a number type, found {show(root)}", "apply it to the parts")
                 return ERROR
             self.inexact(left)
             return left
@@ -288,6 +344,16 @@ class ExpressionChecker(PatternChecker):
             return BOOL
         self.inexact(left)
         return left
+
+    def conversion(self, left: T, right: T) -> str:
+        """How two operand types can be made equal."""
+        left, right = prune(left), prune(right)
+        if isinstance(left, Var) or isinstance(right, Var):
+            other = right if isinstance(left, Var) else left
+            return "give the number its type, such as `1u8`" if isinstance(other, Var | IntType) else ""
+        if isinstance(left, BoolType | IntType) and isinstance(right, BoolType | IntType):
+            return "there are no implicit conversions; cast one with `as`"
+        return "both operands must have one type"
 
     def inexact(self, type_: T) -> None:
         """Arithmetic on literals: all uses of the result share one type."""
@@ -300,7 +366,8 @@ class ExpressionChecker(PatternChecker):
         root = prune(type_)
         if isinstance(root, IntType | Var | ErrorT):
             return True
-        self.error(span, f"expected a number type, found {show(root)}")
+        hint = "cast it with `as`" if isinstance(root, BoolType) else "apply it to the parts"
+        self.error(span, f"expected a number type, found {show(root)}", hint)
         return False
 
     def on_Cast(self, node: s.Cast, expected: T | None) -> t.Expr:
@@ -308,7 +375,8 @@ class ExpressionChecker(PatternChecker):
         target = self.definitions.type(node.target)
         source = prune(operand.type)
         if not isinstance(source, BoolType | IntType | Var | ErrorT):
-            self.error(node.span, f"type {show(source)} cannot be cast", "cast its parts")
+            hint = "use `match`" if isinstance(source, NamedT) and source.is_enum else "cast its parts"
+            self.error(node.span, f"type {show(source)} cannot be cast", hint)
         elif not isinstance(target, BoolType | IntType | ErrorT):
             self.error(node.target.span, f"there is no cast to {show(target)}", "cast to bool or an integer")
             target = ERROR
@@ -319,16 +387,17 @@ class ExpressionChecker(PatternChecker):
     def on_If(self, node: s.If, expected: T | None) -> t.Expr:
         condition = self.expr(node.condition, BOOL)
         if node.otherwise is None:
-            then = self.expr(node.then, UNIT)
+            then = self.expr(node.then)
+            if not unify(then.type, UNIT):
+                message = f"expected (), found {show(then.type)}: an `if` without `else` has no value"
+                self.error(node.then.span, message, "add `else { ... }`, or end the block with a statement")
             return t.Branch(UNIT, node.span, condition, then, None)
         then = self.expr(node.then, expected)
         otherwise = self.expr(node.otherwise, expected if expected is not None else None)
         type_ = then.type if isinstance(otherwise.type, ErrorT) else otherwise.type
         if expected is None and not unify(then.type, otherwise.type):
-            self.error(
-                node.otherwise.span,
-                f"the branches differ: expected {show(then.type)}, found {show(otherwise.type)}",
-            )
+            message = f"the branches differ: expected {show(then.type)}, found {show(otherwise.type)}"
+            self.error(node.otherwise.span, message, "both branches need one type")
             type_ = ERROR
         return t.Branch(type_, node.span, condition, then, otherwise)
 
@@ -370,9 +439,10 @@ class ExpressionChecker(PatternChecker):
         elif unify(x, y):
             row = TupleT((BOOL, x))
         else:
-            self.error(node.span, f"cannot join different types {show(x)} and {show(y)}")
+            self.error(node.span, f"cannot join different types {show(x)} and {show(y)}", "convert one of the arrays")
             return self.broken(node.span)
-        return t.JoinOf(ArrayT(row, joined_size(a.size, b.size)), node.span, left, right, keyed)
+        type_ = self.sized(ArrayT(row, joined_size(a.size, b.size)), node.span)
+        return t.JoinOf(type_, node.span, left, right, keyed)
 
     def join_arrays(
         self, arguments: tuple[s.Expr, ...], span: Span, name: str
@@ -380,12 +450,12 @@ class ExpressionChecker(PatternChecker):
         """The two arrays of a join, or None after a report."""
         found = [self.expr(argument) for argument in arguments]
         if len(found) != 2:
-            self.error(span, f"`{name}` takes 2 arrays, found {len(found)} arguments")
+            self.error(span, f"`{name}` takes 2 arrays, found {count(len(found), 'argument')}", f"write `{name}(a, b)`")
             return None
         types = [prune(part.type) for part in found]
         for part, type_ in zip(found, types):
             if not isinstance(type_, ArrayT | ErrorT):
-                self.error(part.span, f"`{name}` takes arrays, found {show(type_)}")
+                self.error(part.span, f"`{name}` takes arrays, found {show(type_)}", "give two sorted arrays")
         if isinstance(types[0], ArrayT) and isinstance(types[1], ArrayT):
             return found[0], found[1], types[0], types[1]
         return None
@@ -396,10 +466,12 @@ class ExpressionChecker(PatternChecker):
         for row in (x, y):
             if not isinstance(row, TupleT) or not row.items:
                 if not isinstance(row, ErrorT):
-                    self.error(span, f"a joined row is a tuple that starts with the key, found {show(row)}")
+                    self.error(
+                        span, f"a joined row is a tuple that starts with the key, found {show(row)}", "`(x,)` is a row"
+                    )
                 return False
         assert isinstance(x, TupleT) and isinstance(y, TupleT)
         if unify(x.items[0], y.items[0]):
             return True
-        self.error(span, f"the keys have different types {show(x.items[0])} and {show(y.items[0])}")
+        self.error(span, f"the keys have different types {show(x.items[0])} and {show(y.items[0])}", "convert one")
         return False

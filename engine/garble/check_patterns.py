@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from engine.garble import syntax as s
 from engine.garble import typed as t
-from engine.garble.check_base import CheckerBase
-from engine.garble.diagnostics import Span, did_you_mean
+from engine.garble.check_base import CheckerBase, count
+from engine.garble.diagnostics import Span
 from engine.garble.patterns import missing_patterns
 from engine.garble.types import (
     BOOL,
@@ -23,7 +23,7 @@ from engine.garble.types import (
     show,
     unify,
 )
-from engine.values import IntType
+from engine.values import BoolType, IntType
 
 
 class PatternChecker(CheckerBase):
@@ -53,7 +53,22 @@ class PatternChecker(CheckerBase):
 
     def _must_match(self, pattern: T, type_: T, span: Span) -> None:
         if not unify(pattern, type_):
-            self.error(span, f"pattern of type {show(pattern)} does not match a value of type {show(type_)}")
+            message = f"a pattern of type {show(pattern)} does not match a value of type {show(type_)}"
+            self.error(span, message, self.pattern_hint(prune(type_)))
+
+    def pattern_hint(self, type_: T) -> str:
+        """What patterns of a type look like."""
+        if isinstance(type_, NamedT) and type_.is_enum:
+            return f"write `{type_.name}::...`"
+        if isinstance(type_, NamedT):
+            return f"write `{type_.name} {{ ... }}`"
+        if isinstance(type_, TupleT):
+            return f"write a pattern with {count(len(type_.items), 'component')} in parentheses"
+        if isinstance(type_, ArrayT):
+            return "arrays have no patterns; bind the array to a name"
+        if isinstance(type_, IntType):
+            return f"write a number of type {type_}"
+        return "write `true` or `false`" if isinstance(type_, BoolType) else ""
 
     def _bind(self, node: s.BindPattern, type_: T, names: set[str]) -> t.Pattern:
         if node.name == "_":
@@ -73,7 +88,9 @@ class PatternChecker(CheckerBase):
             self.error(node.span, "invalid range: it holds no value", "the start must be below the end")
         root = prune(type_)
         if not isinstance(root, IntType | Var | ErrorT):
-            self.error(node.span, f"a number pattern does not match a value of type {show(type_)}")
+            self.error(
+                node.span, f"a number pattern does not match a value of type {show(type_)}", self.pattern_hint(root)
+            )
             return t.PBind(ERROR, node.span, None)
         self._must_match(found, type_, node.span)
         return t.PRange(type_, node.span, node.low, node.high)
@@ -82,14 +99,18 @@ class PatternChecker(CheckerBase):
         root = prune(type_)
         if not isinstance(root, TupleT):
             if not isinstance(root, ErrorT):
-                self.error(node.span, f"a tuple pattern does not match a value of type {show(type_)}")
+                self.error(
+                    node.span, f"a tuple pattern does not match a value of type {show(type_)}", self.pattern_hint(root)
+                )
             items: Sequence[T] = [ERROR] * len(node.items)
         elif len(root.items) != len(node.items):
-            self.error(node.span, f"the tuple has {len(root.items)} components, the pattern {len(node.items)}")
+            shown = ", ".join(["_"] * len(root.items))
+            message = f"the tuple has {count(len(root.items), 'component')}, the pattern {len(node.items)}"
+            self.error(node.span, message, f"write `({shown})`" if len(root.items) < 20 else "")
             items = [ERROR] * len(node.items)
         else:
             items = root.items
-        parts = tuple(self._pattern(part, item, names) for part, item in zip(node.items, items))
+        parts = tuple([self._pattern(part, item, names) for part, item in zip(node.items, items)])
         return t.PParts(type_, node.span, parts)
 
     def _enum(self, node: s.EnumPattern, type_: T, names: set[str]) -> t.Pattern:
@@ -97,7 +118,7 @@ class PatternChecker(CheckerBase):
         parts: Sequence[T] = [ERROR] * len(node.payload or ())
         number = 0
         if variants is None:
-            hint = did_you_mean(node.enum, self.definitions.enums)
+            hint = self.reporter.near(node.enum, self.definitions.enums)
             self.error(node.span, f"unknown enum `{node.enum}`", hint)
         else:
             self._must_match(NamedT(node.enum, True), type_, node.span)
@@ -105,14 +126,14 @@ class PatternChecker(CheckerBase):
             if payload is not None:
                 parts = payload
             number = list(variants).index(node.variant) if node.variant in variants else 0
-        items = tuple(self._pattern(part, item, names) for part, item in zip(node.payload or (), parts))
+        items = tuple([self._pattern(part, item, names) for part, item in zip(node.payload or (), parts)])
         return t.PVariant(type_, node.span, number, items)
 
     def variant(self, enum: str, name: str, given: Sequence[object] | None, span: Span) -> tuple[T, ...] | None:
         """Payload types of a variant that is used with ``given`` parts; None after a report."""
         variants = self.definitions.enums[enum]
         if name not in variants:
-            hint = did_you_mean(name, variants) or f"`{enum}` has {', '.join(variants)}"
+            hint = self.reporter.near(name, variants) or f"`{enum}` has {', '.join(variants)}"
             self.error(span, f"unknown variant `{name}` of enum `{enum}`", hint)
             return None
         payload = variants[name]
@@ -124,14 +145,15 @@ class PatternChecker(CheckerBase):
             self.error(span, f"`{enum}::{name}` is a tuple variant", f"write `{enum}::{name}({parts})`")
             return None
         if payload is not None and given is not None and len(payload) != len(given):
-            self.error(span, f"`{enum}::{name}` has {len(payload)} fields, found {len(given)}")
+            hint = f"it holds {', '.join([show(part) for part in payload])}" if payload else f"write `{enum}::{name}()`"
+            self.error(span, f"`{enum}::{name}` has {count(len(payload), 'field')}, found {len(given)}", hint)
             return None
         return payload or ()
 
     def _struct(self, node: s.StructPattern, type_: T, names: set[str]) -> t.Pattern:
         fields = self.definitions.structs.get(node.name)
         if fields is None:
-            hint = did_you_mean(node.name, self.definitions.structs)
+            hint = self.reporter.near(node.name, self.definitions.structs)
             self.error(node.span, f"unknown struct `{node.name}`", hint)
             fields = {name: ERROR for name, _, _ in node.fields}
         else:
@@ -139,19 +161,29 @@ class PatternChecker(CheckerBase):
         found: dict[str, t.Pattern] = {}
         for name, part, span in node.fields:
             if name not in fields:
-                self.error(span, f"unknown field `{name}` of struct `{node.name}`", did_you_mean(name, fields))
+                self.error(span, f"unknown field `{name}` of struct `{node.name}`", self.field_hint(name, fields))
             elif name in found:
-                self.error(span, f"field `{name}` stands twice in the pattern")
+                self.error(span, f"field `{name}` stands twice in the pattern", "remove one")
             found[name] = self._pattern(part, fields.get(name, ERROR), names)
-        missing = [name for name in fields if name not in found]
-        if missing and not node.open:
-            self.error(
-                node.span,
-                f"missing field `{missing[0]}` of struct `{node.name}`",
-                "name it, or end with `..`",
+        if not node.open:
+            self.missing_fields(
+                node.name, [name for name in fields if name not in found], node.span, "or end with `..`"
             )
         items = tuple(found.get(name) or t.PBind(item, node.span, None) for name, item in fields.items())
         return t.PParts(type_, node.span, items)
+
+    def missing_fields(self, struct: str, missing: list[str], span: Span, hint: str = "") -> None:
+        """Report the fields that a literal or a pattern leaves out."""
+        if missing:
+            what = "field" if len(missing) == 1 else "fields"
+            cure = "give every field a value" if not hint else f"name every field, {hint}"
+            self.error(span, f"missing {what} `{'`, `'.join(missing)}` of struct `{struct}`", cure)
+
+    def field_hint(self, name: str, fields: Iterable[str]) -> str:
+        """The field that was meant, or all there are."""
+        fields = list(fields)
+        known = f"its fields are {', '.join(fields)}" if fields else "it has no fields"
+        return self.reporter.near(name, fields) or known
 
     def require_exhaustive(self, type_: T, patterns: Sequence[t.Pattern], span: Span, what: str) -> None:
         """Check at the end of the function that the patterns cover the type."""
@@ -163,8 +195,10 @@ class PatternChecker(CheckerBase):
             if isinstance(prune(type_), ErrorT):
                 return
             missing = missing_patterns(self.definitions, type_, patterns)
-            if missing:
-                shown = ", ".join(f"`{pattern}`" for pattern in missing)
+            if missing is None:
+                self.error(span, "the patterns are too many and too wide to be checked", "end with an arm `_ => ...`")
+            elif missing:
+                shown = ", ".join([f"`{pattern}`" for pattern in missing])
                 self.error(span, f"{what}: {shown} not covered", "add the missing patterns or `_`")
 
         self.deferred.append(check)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from engine.garble import syntax as s
 from engine.garble import typed as t
 from engine.garble.check_expressions import BITWISE, SHIFTS, ExpressionChecker
-from engine.garble.diagnostics import did_you_mean
 from engine.garble.types import ERROR, U8, UNIT, USIZE, T, TupleT, show, unify
 
 
@@ -109,8 +108,7 @@ class StatementChecker(ExpressionChecker):
         if root.name in self.definitions.consts:
             self.error(root.span, f"`{root.name}` is a constant and cannot be assigned")
         else:
-            hint = did_you_mean(root.name, self.scopes.names())
-            self.error(root.span, f"unknown identifier `{root.name}`", hint)
+            self.error(root.span, f"unknown identifier `{root.name}`", self.name_hint(root.name))
 
     def assigned(self, node: s.Assign, type_: T) -> t.Expr:
         """The right side of an assignment, checked against the place."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import count
 
 from engine.garble import syntax as s
@@ -18,16 +18,16 @@ def check(items: Iterable[s.Item], reporter: Reporter) -> tuple[Definitions, dic
     numbers = count()
     functions: dict[str, TypedFunction] = {}
     calls: dict[str, set[str]] = {}
-    for item in definitions.functions.values():
+    for item in [*definitions.functions.values(), *definitions.duplicates]:
         checker = StatementChecker(definitions, numbers)
-        functions[item.name] = check_function(item, checker)
-        calls[item.name] = checker.calls
+        functions.setdefault(item.name, check_function(item, checker))
+        calls.setdefault(item.name, set()).update(checker.calls)
     for item in definitions.functions.values():
         if item.public and not item.parameters:
             reporter.add(
                 item.name_span,
                 f"public function `{item.name}` has no parameters",
-                "each parameter is a party",
+                "each parameter is the input of a party; add one, or remove `pub`",
             )
     check_recursion(definitions, calls)
     check_unused(definitions, calls)
@@ -36,7 +36,8 @@ def check(items: Iterable[s.Item], reporter: Reporter) -> tuple[Definitions, dic
 
 def check_function(item: s.FunctionItem, checker: StatementChecker) -> TypedFunction:
     """One function body against its signature."""
-    types, result = checker.definitions.signatures[item.name]
+    known = checker.definitions.functions.get(item.name) is item
+    types, result = checker.definitions.signatures[item.name] if known else checker.definitions.signature(item)
     parameters = []
     names: set[str] = set()
     for parameter, type_ in zip(item.parameters, types):
@@ -51,26 +52,34 @@ def check_function(item: s.FunctionItem, checker: StatementChecker) -> TypedFunc
 
 
 def check_recursion(definitions: Definitions, calls: dict[str, set[str]]) -> None:
-    """Direct and mutual recursion are errors, reported once for each circle."""
-    state: dict[str, int] = {}
+    """Direct and mutual recursion are errors, reported once for each circle.
 
-    def visit(name: str, path: list[str]) -> None:
-        state[name] = 1
-        for callee in sorted(calls.get(name, ())):
-            if state.get(callee) == 1:
-                circle = [*path, name][[*path, name].index(callee) :]
-                item = definitions.functions[min(circle, key=lambda n: definitions.functions[n].span)]
-                shown = " -> ".join([*circle, callee])
-                definitions.reporter.add(
-                    item.name_span, f"recursive function `{item.name}` ({shown})", "use a loop over a range"
-                )
-            elif callee not in state:
-                visit(callee, [*path, name])
-        state[name] = 2
-
+    A depth-first search in a loop, as chains of calls may be long.
+    """
+    done: set[str] = set()
     for name in definitions.functions:
-        if name not in state:
-            visit(name, [])
+        path: dict[str, Iterator[str]] = {} if name in done else {name: iter(sorted(calls[name]))}
+        while path:
+            current = next(reversed(path))
+            callee = next(path[current], None)
+            if callee is None:
+                del path[current]
+                done.add(current)
+            elif callee in path:
+                members = list(path)
+                report_circle(definitions, members[members.index(callee) :])
+            elif callee not in done and callee in calls:
+                path[callee] = iter(sorted(calls[callee]))
+
+
+def report_circle(definitions: Definitions, circle: list[str]) -> None:
+    """A recursion, told from its first function in the text."""
+    first = min(circle, key=lambda name: definitions.functions[name].span)
+    place = circle.index(first)
+    names = [*circle[place:], *circle[:place], first]
+    shown = " -> ".join(names if len(names) < 10 else [*names[:8], "...", first])
+    span = definitions.functions[first].name_span
+    definitions.reporter.add(span, f"recursive function `{first}` ({shown})", "use a loop over a range")
 
 
 def check_unused(definitions: Definitions, calls: dict[str, set[str]]) -> None:
@@ -81,7 +90,7 @@ def check_unused(definitions: Definitions, calls: dict[str, set[str]]) -> None:
         name = work.pop()
         if name not in reached:
             reached.add(name)
-            work += calls.get(name, ())
+            work += calls.get(name, set())
     for item in definitions.functions.values():
         if item.name not in reached:
             definitions.reporter.add(

@@ -42,17 +42,17 @@ class CostLowering(ControlLowering):
 
     def expr(self, node: t.Statement) -> Lits:
         """As the base class, at the place of the node."""
-        return self._within(node, super().expr, node)
+        return self.within(node, super().expr, node)
 
     def matches(self, pattern: t.Pattern, word: Lits) -> int:
         """As the base class, at the place of the pattern."""
-        return self._within(pattern, super().matches, pattern, word)
+        return self.within(pattern, super().matches, pattern, word)
 
     def indexed(self, node: t.IndexOf) -> Lits:
         """As the base class, at the place of the access."""
-        return self._within(node, super().indexed, node)
+        return self.within(node, super().indexed, node)
 
-    def _within(self, node: t.Typed, rule: Callable[..., R], *operands: Any) -> R:
+    def within(self, node: t.Typed, rule: Callable[..., R], *operands: Any) -> R:
         outer = self._places[-1]
         self.at(node.span)
         result = rule(*operands)

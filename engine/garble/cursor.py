@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from engine.garble.diagnostics import Reporter, Span
+from engine.garble.diagnostics import Reporter, Span, shorten
 from engine.garble.lexer import KEYWORDS, Token
+from engine.garble.limits import MAX_NESTING
 
 BRACES = {"{": 1, "}": -1}
+BRACKETS = {"(": 1, "[": 1, ")": -1, "]": -1}
 TOP_LEVEL = frozenset(["const", "struct", "enum", "fn", "pub"])
 
 
@@ -22,6 +24,7 @@ class Cursor:
         self.tokens = tokens
         self.reporter = reporter
         self.at = 0
+        self.level = 0  # syntax trees around the one that is read
         self.depths = list(accumulate((BRACES.get(token.kind, 0) for token in tokens), initial=0))
 
     @property
@@ -74,6 +77,24 @@ class Cursor:
         self.reporter.add(span or self.token.span, message, hint)
         return ParseFailure()
 
+    def missing(self, what: str, message: str, hint: str = "") -> ParseFailure:
+        """Report what is missing behind the token read last, where it has to be put."""
+        return self.failure(message, hint or f"add `{what}` after `{shorten(self.tokens[self.at - 1].text)}`")
+
+    def descend(self) -> None:
+        """Enter a tree inside another one; the caller takes one off ``level`` when it is read."""
+        self.level += 1
+        if self.level > MAX_NESTING:
+            raise self.failure(f"nested more than {MAX_NESTING} levels deep", "give parts of it names with `let`")
+
+    @property
+    def at_item(self) -> bool:
+        """Whether an item is ahead: not the `const` of an array size, not the `pub` of a field."""
+        kind, following = self.token.kind, self.peek().kind
+        if kind == "const":
+            return following != "{"
+        return following in TOP_LEVEL if kind == "pub" else kind in TOP_LEVEL
+
     def skip_statement(self, depth: int) -> None:
         """Resynchronise behind the next ``;`` of a block, before its ``}``, or before a top-level keyword.
 
@@ -81,7 +102,7 @@ class Cursor:
         """
         while True:
             kind = self.token.kind
-            if kind == "end" or (kind in TOP_LEVEL and not (kind == "const" and self.peek().kind == "{")):
+            if kind == "end" or self.at_item:
                 return
             here = self.depths[self.at]
             if here < depth or (kind == "}" and here == depth):
@@ -92,15 +113,29 @@ class Cursor:
             if kind == "}" and here == depth + 1 and self.token.kind not in (";", ")", "]", ",", "else"):
                 return
 
-    def skip_item(self) -> None:
-        """Resynchronise before the next top-level keyword."""
-        self.advance()
-        while self.token.kind != "end":
-            if self.token.kind in TOP_LEVEL and not (self.token.kind == "const" and self.peek().kind == "{"):
-                return
+    def skip_arm(self, depth: int) -> bool:
+        """Resynchronise behind the next ``,`` of a match, or before its ``}``; False when it is not found."""
+        brackets = 0
+        while self.token.kind != "end" and not self.at_item and self.depths[self.at] >= depth:
+            kind = self.token.kind
+            if self.depths[self.at] == depth and not brackets:
+                if kind in ("}", ";"):
+                    return kind == "}"
+                if kind == ",":
+                    self.advance()
+                    return True
+            brackets = max(0, brackets + BRACKETS.get(kind, 0))
+            self.advance()
+        return False
+
+    def skip_item(self, start: int) -> None:
+        """Resynchronise before the next top-level keyword, at least one token after ``start``."""
+        if self.at == start:
+            self.advance()
+        while self.token.kind != "end" and not self.at_item:
             self.advance()
 
 
 def describe(token: Token) -> str:
     """A token as a message names it."""
-    return token.text if token.kind == "end" else f"`{token.text}`"
+    return token.text if token.kind == "end" else f"`{shorten(token.text)}`"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from engine.garble import syntax as s
-from engine.garble.diagnostics import Reporter, did_you_mean
+from engine.garble.diagnostics import Reporter, Span
+from engine.garble.limits import MAX_TYPE_DEPTH, MAX_TYPE_PARTS
+from engine.garble.suggestions import FOREIGN_TYPES
 from engine.garble.typed import TypedConst
 from engine.garble.types import BOOL, ERROR, INTS, USIZE, ArrayT, ErrorT, NamedT, Size, T, TupleT, show
 from engine.values import BoolType, IntType
@@ -23,6 +25,7 @@ class Definitions:
         self.enums: dict[str, dict[str, tuple[T, ...] | None]] = {}
         self.consts: dict[str, TypedConst] = {}
         self.functions: dict[str, s.FunctionItem] = {}
+        self.duplicates: list[s.FunctionItem] = []  # reported; their bodies are checked too
         self.signatures: dict[str, tuple[tuple[T, ...], T]] = {}
         self.externals: dict[tuple[str, str], T] = {}
         self.const_items: dict[str, s.ConstItem] = {}
@@ -36,10 +39,11 @@ class Definitions:
         self._check_recursive_types()
         self.broken = bool(reporter.found)  # something in types and constants was reported
         for function in self.functions.values():
-            self.signatures[function.name] = (
-                tuple(self.type(parameter.type) for parameter in function.parameters),
-                self.type(function.result),
-            )
+            self.signatures[function.name] = self.signature(function)
+
+    def signature(self, function: s.FunctionItem) -> tuple[tuple[T, ...], T]:
+        """Parameter types and result type of a function."""
+        return tuple([self.type(parameter.type) for parameter in function.parameters]), self.type(function.result)
 
     def _declare(self, item: s.Item) -> None:
         space: Any = self._types
@@ -52,8 +56,12 @@ class Definitions:
             self.reporter.add(
                 item.name_span, f"`{item.name}` is defined twice", f"the first is in line {line}; rename one"
             )
+            if isinstance(item, s.FunctionItem):
+                self.duplicates.append(item)
         elif space is self._types and item.name in PRIMITIVES:
             self.reporter.add(item.name_span, f"`{item.name}` is the name of a primitive type", "rename it")
+        elif space is self.functions and item.name == "join":
+            self.reporter.add(item.name_span, "`join` is built in and cannot be defined", "rename the function")
         else:
             space[item.name] = item
 
@@ -61,18 +69,39 @@ class Definitions:
 
     def type(self, node: s.TypeExpr) -> T:
         """The type that is written there."""
+        found: T
         if isinstance(node, s.TupleTypeExpr):
-            return TupleT(tuple(self.type(item) for item in node.items))
-        if isinstance(node, s.ArrayTypeExpr):
+            found = TupleT(tuple([self.type(item) for item in node.items]))
+        elif isinstance(node, s.ArrayTypeExpr):
             element = self.type(node.element)
             size = self.size(node.size)
-            return ERROR if size is None or isinstance(element, ErrorT) else ArrayT(element, size)
+            found = ERROR if size is None or isinstance(element, ErrorT) else ArrayT(element, size)
+        else:
+            return self._named(node)
+        return self.sized(found, node.span)
+
+    def _named(self, node: s.NamedType) -> T:
         if node.name in PRIMITIVES:
             return PRIMITIVES[node.name]
         if node.name in self._types:
             return NamedT(node.name, isinstance(self._types[node.name], s.EnumItem))
-        hint = did_you_mean(node.name, [*PRIMITIVES, *self._types])
+        hint = self.reporter.near(node.name, [*PRIMITIVES, *self._types])
+        if node.name in FOREIGN_TYPES:
+            hint = f"did you mean `{FOREIGN_TYPES[node.name]}`?"
         self.reporter.add(node.span, f"unknown type `{node.name}`", hint or "define a struct or an enum")
+        return ERROR
+
+    def sized(self, type_: T, span: Span) -> T:
+        """The type, or a report that it is written with too many parts."""
+        if not isinstance(type_, ArrayT | TupleT):
+            return type_
+        if type_.depth > MAX_TYPE_DEPTH:
+            message = f"the type is nested more than {MAX_TYPE_DEPTH} levels deep"
+        elif type_.parts > MAX_TYPE_PARTS:
+            message = f"the type has more than {MAX_TYPE_PARTS} parts"
+        else:
+            return type_
+        self.reporter.add(span, message, "use arrays and structs with fewer parts")
         return ERROR
 
     def size(self, node: s.Size) -> Size | None:
@@ -82,7 +111,7 @@ class Definitions:
         if isinstance(node.value, str):
             item = self.const_items.get(node.value)
             if item is None:
-                hint = did_you_mean(node.value, self.const_items) or "declare `const NAME: usize = ...;`"
+                hint = self.reporter.near(node.value, self.const_items) or "declare `const NAME: usize = ...;`"
                 self.reporter.add(node.span, f"array size `{node.value}` is not a constant", hint)
                 return None
             if not (isinstance(item.type, s.NamedType) and item.type.name == "usize"):
@@ -105,9 +134,13 @@ class Definitions:
             self.structs[item.name] = {name: self.type(type_) for name, type_, _ in sorted(item.fields, key=_first)}
         else:
             self.enums[item.name] = {
-                name: None if payload is None else tuple(self.type(part) for part in payload)
+                name: None if payload is None else tuple([self.type(part) for part in payload])
                 for name, payload, _ in item.variants
             }
+
+    def type_span(self, name: str) -> Span:
+        """Where a struct or an enum gets its name."""
+        return self._types[name].name_span
 
     def parts(self, name: str) -> list[T]:
         """All types directly inside a struct or enum."""
@@ -116,34 +149,57 @@ class Definitions:
         return [part for payload in self.enums.get(name, {}).values() for part in payload or ()]
 
     def _check_recursive_types(self) -> None:
-        done: set[str] = set()
+        """No type contains itself, none is too deep. A depth-first search in a loop, as chains may be long."""
+        depths: dict[str, int] = {}
         for name in self._types:
-            self._visit_type(name, [], done)
+            path: dict[str, Iterator[str]] = {name: self._inside(name)} if name not in depths else {}
+            while path:
+                current = next(reversed(path))
+                inner = next(path[current], None)
+                if inner is None:
+                    del path[current]
+                    depths[current] = self._depth(current, depths)
+                elif inner in path:
+                    members = list(path)
+                    self._break_circle(members[members.index(inner) :])
+                elif inner not in depths:
+                    path[inner] = self._inside(inner)
 
-    def _visit_type(self, name: str, path: list[str], done: set[str]) -> None:
-        if name in path:
-            circle = path[path.index(name) :]
-            item = self._types[circle[0]]
-            self.reporter.add(
-                item.name_span,
-                f"recursive type: `{'` contains `'.join([*circle, name])}`",
-                "a value has a fixed size; use an array with a fixed number of elements",
-            )
-            for member in circle:  # break the circle so that nothing later follows it for ever
-                if member in self.structs:
-                    self.structs[member] = dict.fromkeys(self.structs[member], ERROR)
-                else:
-                    self.enums[member] = {
-                        variant: None if payload is None else tuple(ERROR for _ in payload)
-                        for variant, payload in self.enums.get(member, {}).items()
-                    }
-            return
-        if name in done:
-            return
+    def _inside(self, name: str) -> Iterator[str]:
+        return iter([inner for part in self.parts(name) for inner in _named_inside(part)])
+
+    def _depth(self, name: str, depths: dict[str, int]) -> int:
+        """Levels of a type with all its definitions; reported when there are too many."""
+        depth = 1
         for part in self.parts(name):
-            for inner in _named_inside(part):
-                self._visit_type(inner, [*path, name], done)
-        done.add(name)
+            below = max([depths.get(inner, 0) for inner in _named_inside(part)], default=0)
+            depth = max(depth, 1 + below + (part.depth if isinstance(part, ArrayT | TupleT) else 0))
+        if depth <= MAX_TYPE_DEPTH:
+            return depth
+        message = f"the type `{name}` is nested more than {MAX_TYPE_DEPTH} levels deep"
+        self.reporter.add(self._types[name].name_span, message, "use arrays and structs with fewer levels")
+        self._forget_parts(name)
+        return 0
+
+    def _break_circle(self, circle: list[str]) -> None:
+        """Report types that contain each other, and end the circle so that nothing later follows it for ever."""
+        first = min(circle, key=lambda name: self._types[name].span)
+        place = circle.index(first)
+        names = [*circle[place:], *circle[:place], first]
+        shown = " contains ".join([f"`{name}`" for name in (names if len(names) < 10 else [*names[:8], "...", first])])
+        hint = "a value has a fixed size; use an array with a fixed number of elements"
+        self.reporter.add(self._types[first].name_span, f"recursive type: {shown}", hint)
+        for member in circle:
+            self._forget_parts(member)
+
+    def _forget_parts(self, name: str) -> None:
+        if name in self.structs:
+            self.structs[name] = dict.fromkeys(self.structs[name], ERROR)
+            return
+        self.enums[name] = {
+            variant: None if payload is None else (ERROR,) * len(payload)
+            for variant, payload in self.enums[name].items()
+        }
 
     # ---- constants
 
@@ -173,13 +229,21 @@ class Definitions:
             return self._const_name(node, expected, known)
         if isinstance(node, s.ConstChoice):
             items = [self.const_tree(item, expected, known) for item in node.items]
-            return None if None in items else (node.function, tuple(items))
+            return None if any(item is None for item in items) else (node.function, tuple(items))
         if expected == BOOL:
-            self.reporter.add(node.span, f"`{node.operator}` does not work on bool constants")
+            self.reporter.add(node.span, f"`{node.rest[0][0]}` does not work on bool constants", "use true or false")
             return None
-        left = self.const_tree(node.left, expected, known)
-        right = self.const_tree(node.right, expected, known)
-        return None if left is None or right is None else (node.operator, left, right)
+        return self._const_sum(node, expected, known)
+
+    def _const_sum(self, node: s.ConstSum, expected: T, known: Iterable[str]) -> Size | None:
+        """A sum in brackets at the start is part of the sum: the tree is the same."""
+        first = self.const_tree(node.first, expected, known)
+        rest = [(operator, self.const_tree(term, expected, known)) for operator, term in node.rest]
+        if first is None or any(term is None for _, term in rest):
+            return None
+        if first[0] == "sum":
+            return ("sum", first[1], (*first[2], *rest))
+        return ("sum", first, tuple(rest))
 
     def _const_literal(self, node: s.ConstLit, expected: T) -> Size | None:
         if isinstance(node.value, bool):
@@ -199,7 +263,9 @@ class Definitions:
     def _const_name(self, node: s.ConstName, expected: T, known: Iterable[str]) -> Size | None:
         item = self.const_items.get(node.name)
         if item is None:
-            self.reporter.add(node.span, f"unknown constant `{node.name}`", did_you_mean(node.name, self.const_items))
+            self.reporter.add(
+                node.span, f"unknown constant `{node.name}`", self.reporter.near(node.name, self.const_items)
+            )
             return None
         if node.name not in known:
             if known is self.consts and item.span.start_line >= node.span.start_line:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import NamedTuple
 from unicodedata import category, combining, east_asian_width
 
 from engine.errors import GarbleError
+from engine.garble.limits import MAX_REPORTS
+from engine.garble.suggestions import did_you_mean
 
 CONTEXT_LINES = 2
 LONG_SPAN = 6  # lines after the first; of longer spans the middle is left out
+WIDTH = 140  # characters of a line that are shown
+MAX_MESSAGE = 600
 UNSEEN = frozenset(["Cc", "Cf", "Zl", "Zp"])  # control and direction marks, line and paragraph separators
 HIDDEN = "\ufffd"
 
@@ -53,10 +56,14 @@ class Reporter:
         key = (span.start_line, span.start_column, message)
         if key not in self._seen:
             self._seen.add(key)
-            self.found.append(Diagnostic(span, message, hint))
+            self.found.append(Diagnostic(span, shorten(message, MAX_MESSAGE), shorten(hint, MAX_MESSAGE)))
+
+    def near(self, name: str, known: Iterable[str]) -> str:
+        """``did you mean`` for an unknown name; nothing more when so many errors were found that few are shown."""
+        return did_you_mean(name, known) if len(self.found) < MAX_REPORTS else ""
 
     def raise_if_any(self, category: str) -> None:
-        """Raise GarbleError with everything found, sorted by position."""
+        """GarbleError with everything found so far, if there is something."""
         if self.found:
             raise make_error(category, self.found, self.source, self.filename)
 
@@ -67,7 +74,9 @@ def make_error(
     """The error of one stage from its diagnostics, sorted by position."""
     ordered = sorted(diagnostics, key=lambda item: item.span)
     lines = source.split("\n")
-    blocks = [render(category, item, lines, filename) for item in ordered]
+    blocks = [render(category, item, lines, filename) for item in ordered[:MAX_REPORTS]]
+    if len(ordered) > MAX_REPORTS:
+        blocks.append(f"and {len(ordered) - MAX_REPORTS} more {category} errors")
     triples = [
         (item.span.start_line + 1, item.span.start_column + 1, with_hint(item.message, item.hint)) for item in ordered
     ]
@@ -77,6 +86,11 @@ def make_error(
 def with_hint(message: str, hint: str) -> str:
     """Cause and cure on one line."""
     return f"{message}; {hint}" if hint else message
+
+
+def shorten(text: str, limit: int = 40) -> str:
+    """A text without its middle when it is too long to read."""
+    return text if len(text) <= limit else f"{text[: limit * 2 // 3]}...{text[-(limit // 4) :]}"
 
 
 def render(category: str, item: Diagnostic, lines: list[str], filename: str | None) -> str:
@@ -97,6 +111,7 @@ def excerpt(span: Span, lines: list[str]) -> list[str]:
     first = max(0, span.start_line - CONTEXT_LINES)
     last = min(len(lines) - 1, span.end_line + CONTEXT_LINES)
     gutter = len(str(last + 1))
+    offset = max(0, span.start_column - WIDTH // 2) if span.start_column > WIDTH - 20 else 0
     shown = [f"{'':{gutter}} |"]
     for number in range(first, last + 1):
         if span.end_line - span.start_line >= LONG_SPAN and span.start_line + 2 <= number < span.end_line:
@@ -104,14 +119,23 @@ def excerpt(span: Span, lines: list[str]) -> list[str]:
                 shown.append(f"{'':{gutter}} | ...")
             continue
         text = lines[number].rstrip("\r")
-        shown.append(f"{number + 1:>{gutter}} | {visible(text)}".rstrip())
+        shown.append(f"{number + 1:>{gutter}} | {visible(_window(text, offset))}".rstrip())
         if span.start_line <= number <= span.end_line:
             start = span.start_column if number == span.start_line else len(text) - len(text.lstrip())
             end = span.end_column if number == span.end_line else len(text)
             if end > start or number == span.start_line:
-                before, inside = (columns(visible(part)) for part in (text[:start], text[start:end]))
-                shown.append(f"{'':{gutter}} | {' ' * before}{'^' * max(1, inside)}")
+                inside = text[max(start, offset) : min(end, offset + WIDTH)]
+                before, marked = (columns(visible(part)) for part in (text[offset:start], inside))
+                shown.append(f"{'':{gutter}} | {' ' * before}{'^' * max(1, marked)}")
     return shown
+
+
+def _window(text: str, offset: int) -> str:
+    """The part of a line that is shown, with dots where something is left out."""
+    part = text[offset : offset + WIDTH]
+    if offset and part:
+        part = "..." + part[3:]
+    return part + "..." if len(text) > offset + WIDTH else part
 
 
 def visible(text: str) -> str:
@@ -122,9 +146,3 @@ def visible(text: str) -> str:
 def columns(text: str) -> int:
     """Columns that a text takes on a terminal: East Asian characters two, accents that are put on another none."""
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, or an empty text."""
-    close = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else ""

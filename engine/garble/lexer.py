@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from engine.garble.diagnostics import Reporter, Span
+from engine.garble.diagnostics import Reporter, Span, shorten
+from engine.garble.suggestions import nearest
 from engine.values import INT_WIDTHS
 
 KEYWORDS = frozenset(["as", "const", "else", "enum", "fn", "for", "if", "in", "let", "match", "mut", "pub", "struct"])
@@ -14,7 +15,18 @@ SYMBOLS = re.compile(
 )
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NUMBER = re.compile(r"([0-9]+)([A-Za-z0-9_]*)")
+FRACTION = re.compile(r"\.[0-9]+[A-Za-z0-9_]*")
 SPACE = re.compile(r"[ \t\r\n]+")
+COMMENT_MARK = re.compile(r"/\*|\*/")
+HINTS = {
+    "#": "attributes do not exist",
+    "@": "patterns with `@` do not exist",
+    "?": "panics need no `?`; the first one ends the program",
+    "~": "the operator that flips all bits is `!`",
+    "$": "macros do not exist",
+    "\ufeff": "save the file without a byte order mark",
+}
+MAX_DIGITS = 20  # of a number that can be valid
 # After one of these a "-" is an operator, so that `x-1` is a subtraction; `}` ends a statement more often.
 OPERAND_ENDS = frozenset(["ident", "int", "neg", "true", "false", ")", "]"])
 
@@ -92,45 +104,40 @@ class _Scanner:
         return not self.tokens or self.tokens[-1].kind not in OPERAND_ENDS
 
     def block_comment(self) -> None:
-        depth, at, size = 1, self.at + 2, len(self.source)
-        while depth and at < size:
-            if self.source.startswith("/*", at):
-                depth, at = depth + 1, at + 2
-            elif self.source.startswith("*/", at):
-                depth, at = depth - 1, at + 2
-            else:
-                at += 1
-        if depth:
-            line, column = self.line, self.at - self.line_start
-            self.advance(size)
-            self.reporter.add(Span(line, column, line, column + 2), "unterminated block comment", "close it with `*/`")
-        else:
+        depth, at = 1, self.at + 2
+        while depth and (mark := COMMENT_MARK.search(self.source, at)):
+            depth += 1 if mark.group() == "/*" else -1
+            at = mark.end()
+        if not depth:
             self.advance(at)
+            return
+        line, column = self.line, self.at - self.line_start
+        self.advance(len(self.source))
+        hint = "close it with `*/`" if depth == 1 else f"comments nest; {depth} times `*/` is missing"
+        self.reporter.add(Span(line, column, line, column + 2), "unterminated block comment", hint)
 
     def number(self, match: re.Match[str], *, negative: bool) -> None:
         digits, suffix = match.groups()
         end = match.end()
-        if not negative and not suffix and self.is_float(end):
-            fraction = re.compile(r"\.[0-9]+[A-Za-z0-9_]*").match(self.source, end)
-            assert fraction is not None
+        if not suffix and (fraction := self.fraction(end)):
             span = self.advance(fraction.end())
             self.reporter.add(span, "floating point numbers do not exist", "scale to an integer type")
             self.tokens.append(Token("int", "0", span))
             return
         text = self.source[self.at : end]
         span = self.advance(end)
+        digits = digits.lstrip("0")[: MAX_DIGITS + 1] or "0"  # what is longer is too large in any case
         value = -int(digits) if negative else int(digits)
         problem = number_problem(value, suffix, negative)
         if problem:
             kind = "signed" if negative or suffix.startswith("i") else "unsigned"
-            self.reporter.add(span, f"invalid {kind} number `{text}`", problem)
+            self.reporter.add(span, f"invalid {kind} number `{shorten(text)}`", problem)
             value, suffix = 0, ""
         self.tokens.append(Token("neg" if negative else "int", text, span, value, suffix))
 
-    def is_float(self, end: int) -> bool:
-        if not re.compile(r"\.[0-9]").match(self.source, end):
-            return False
-        return not self.tokens or self.tokens[-1].kind != "."
+    def fraction(self, end: int) -> re.Match[str] | None:
+        """What makes a floating point number of the digits before; `t.0.1` is an access to a component."""
+        return None if self.tokens and self.tokens[-1].kind == "." else FRACTION.match(self.source, end)
 
     def unexpected(self) -> None:
         char = self.source[self.at]
@@ -142,14 +149,22 @@ class _Scanner:
                 end = closing + 1
             hint = "text and characters do not exist; use numbers or an enum"
         else:
-            hint = "only ASCII is allowed outside comments" if ord(char) > 127 else "remove it"
-        self.reporter.add(self.advance(end), f"unexpected character `{char}`", hint)
+            hint = HINTS.get(char) or ("only ASCII is allowed outside comments" if ord(char) > 127 else "remove it")
+        shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
+        self.reporter.add(self.advance(end), f"unexpected character {shown}", hint)
 
 
 def number_problem(value: int, suffix: str, negative: bool) -> str:
     """Why a number is not valid, or an empty text."""
     if suffix and suffix not in INT_WIDTHS:
-        return f"`{suffix}` is no number type; use one of {', '.join(INT_WIDTHS)}"
+        if suffix[0] in "xob" and not value:
+            return "numbers are decimal"
+        if suffix[0] == "_":
+            return "numbers have no separators; write the digits only"
+        near = nearest(suffix, INT_WIDTHS)
+        return f"`{shorten(suffix)}` is no number type; " + (
+            f"did you mean `{near}`?" if near else f"use one of {', '.join(INT_WIDTHS)}"
+        )
     if negative and suffix and suffix[0] == "u":
         return f"`{suffix}` has no negative numbers"
     if suffix:
@@ -157,5 +172,5 @@ def number_problem(value: int, suffix: str, negative: bool) -> str:
         low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
         return "" if low <= value <= high else f"`{suffix}` holds {low} to {high}"
     if value < -(1 << 63) or value >= 1 << 64:
-        return "numbers have at most 64 bits"
+        return "the largest number is 18446744073709551615, the smallest -9223372036854775808"
     return ""

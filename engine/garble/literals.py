@@ -6,8 +6,9 @@ import json
 from typing import Any, NoReturn
 
 from engine.errors import GarbleError
-from engine.garble.diagnostics import NOWHERE, Diagnostic, Reporter, Span, did_you_mean, make_error
+from engine.garble.diagnostics import NOWHERE, Diagnostic, Reporter, Span, make_error
 from engine.garble.lexer import Token, scan
+from engine.garble.suggestions import did_you_mean
 from engine.values import (
     ArrayType,
     BoolType,

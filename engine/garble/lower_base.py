@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ class LoweringBase:
         if rule is None:
             rule = self._rules[kind] = getattr(self, "on_" + kind.__name__)
         return rule(node)
+
+    def within(self, node: t.Typed, step: Callable[..., Any], *arguments: Any) -> Any:
+        """A part of the lowering of ``node`` that does not go through :meth:`expr`."""
+        return step(*arguments)
 
     def bit(self, node: t.Expr) -> int:
         """The literal of a bool expression."""

@@ -45,7 +45,16 @@ class ControlLowering(JoinLowering):
     # ---- branches
 
     def on_Logic(self, node: t.Logic) -> Lits:
-        left = self.bit(node.left)
+        chain = [node]  # as with other operators, a long chain is walked in a loop
+        while isinstance(chain[-1].left, t.Logic):
+            chain.append(chain[-1].left)
+        word = self.expr(chain[-1].left)
+        for link in reversed(chain):
+            word = self.within(link, self._decide, link, int(word[0]))
+        return word
+
+    def _decide(self, node: t.Logic, left: int) -> Lits:
+        """``&&`` or ``||`` after its left operand."""
         decided = left ^ int(node.operator == "&&")  # true when the right side is not evaluated
         if decided == 1:
             return one(left)

@@ -47,8 +47,8 @@ class ExpressionLowering(LoweringBase):
         return constant_value(self.type_of(node), self.constants.values[node.name])
 
     def on_Make(self, node: t.Make) -> Lits:
+        type_ = self.type_of(node)  # first of all: it may be too large
         parts = [self.expr(item) for item in node.items]
-        type_ = self.type_of(node)
         if isinstance(type_, EnumType):
             parts.insert(0, constant_word(node.variant, type_.tag_bits))
             padding = type_.bits - sum(len(part) for part in parts)
@@ -56,7 +56,9 @@ class ExpressionLowering(LoweringBase):
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
     def on_Repeat(self, node: t.Repeat) -> Lits:
-        return np.tile(self.expr(node.value), self.constants.size(node.size, node.span))
+        type_ = self.type_of(node)  # first of all: it may be too large
+        assert isinstance(type_, ArrayType)
+        return np.tile(self.expr(node.value), type_.size)
 
     # ---- access
 
@@ -111,7 +113,17 @@ class ExpressionLowering(LoweringBase):
         return self.builder.not_(operand) if node.operator == "!" else self.builder.neg(operand)
 
     def on_BinaryOf(self, node: t.BinaryOf) -> Lits:
-        left, right = self.expr(node.left), self.expr(node.right)
+        chain = [node]  # operators group to the left: a long sum is walked in a loop
+        while isinstance(chain[-1].left, t.BinaryOf):
+            chain.append(chain[-1].left)
+        word = self.expr(chain[-1].left)
+        for link in reversed(chain):
+            word = self.within(link, self._operate, link, word)
+        return word
+
+    def _operate(self, node: t.BinaryOf, left: Lits) -> Lits:
+        """A binary operator after its left operand."""
+        right = self.expr(node.right)
         return self.binary(node.operator, left, right, self.resolve(node.left.type, node.left.span), node.span)
 
     def binary(self, operator: str, left: Lits, right: Lits, type_: Type, span: t.Span) -> Lits:

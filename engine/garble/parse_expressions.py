@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from engine.garble import syntax as s
-from engine.garble.cursor import describe
+from engine.garble.cursor import ParseFailure, describe
+from engine.garble.diagnostics import shorten
 from engine.garble.lexer import Token, number_problem
+from engine.garble.limits import MAX_NESTING
 from engine.garble.parse_types import TypeParser
 
 BINARY = {
@@ -15,6 +17,15 @@ BINARY = {
     for operator in operators.split()
 }
 CAST_LEVEL = 11
+EXPRESSION_HINTS = {
+    "|": "closures do not exist; write a function",
+    "||": "closures do not exist; write a function",
+    "&": "references do not exist; values are copied",
+    "&&": "references do not exist; values are copied",
+    "*": "references do not exist; values are copied",
+    "..": "a range has a number on both ends",
+    "=": "equality is `==`",
+}
 ASSIGN = frozenset(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="])
 
 
@@ -46,12 +57,14 @@ class ExpressionParser(TypeParser):
         """Operators that bind at least as strong as ``minimum``, all to the left."""
         start = self.token.span if left is None else left.span  # brackets around an operand belong to the operation
         left = self.unary() if left is None else left
+        casts = 0
         while True:
             token = self.token
             if token.kind == "as" and minimum <= CAST_LEVEL:
                 self.advance()
                 target = self.type()
                 left = s.Cast(self.since(start), left, target)
+                casts = self.chained(casts)
                 continue
             if token.kind == "neg" and not statement:
                 self.split_negative(token)
@@ -74,19 +87,33 @@ class ExpressionParser(TypeParser):
         self.tokens[self.at : self.at + 1] = [minus, digits]
         self.depths.insert(self.at, self.depths[self.at])
 
+    def chained(self, links: int) -> int:
+        """One more access or cast on an expression; too many are an error like too much nesting."""
+        if self.level + links > MAX_NESTING:
+            raise self.failure(
+                f"more than {MAX_NESTING} accesses or casts in a row", "give parts of it names with `let`"
+            )
+        return links + 1
+
     def unary(self) -> s.Expr:
+        self.descend()
         token = self.token
+        found: s.Expr
         if token.kind in ("!", "-"):
             self.advance()
             operand = self.unary()
             if token.kind == "-" and isinstance(operand, s.Number) and not operand.negative:
-                return self.negated(token, operand)
-            return s.Unary(self.since(token.span), token.kind, operand)
-        if token.kind == "if":
-            return self.if_expression()
-        if token.kind == "match":
-            return self.match_expression()
-        return self.postfix()
+                found = self.negated(token, operand)
+            else:
+                found = s.Unary(self.since(token.span), token.kind, operand)
+        elif token.kind == "if":
+            found = self.if_expression()
+        elif token.kind == "match":
+            found = self.match_expression()
+        else:
+            found = self.postfix()
+        self.level -= 1
+        return found
 
     def negated(self, minus: Token, number: s.Number) -> s.Expr:
         """``- 5`` and ``-(5)`` are negative literals."""
@@ -98,6 +125,7 @@ class ExpressionParser(TypeParser):
     def postfix(self) -> s.Expr:
         start = self.token.span
         base = self.primary()
+        links = 0
         while True:
             if self.accept("["):
                 index = self.expression()
@@ -107,6 +135,7 @@ class ExpressionParser(TypeParser):
                 base = self.member(start, base)
             else:
                 return base
+            links = self.chained(links)
 
     def member(self, start: s.Span, base: s.Expr) -> s.Expr:
         token = self.token
@@ -115,7 +144,9 @@ class ExpressionParser(TypeParser):
             return s.TupleField(self.since(start), base, token.value)
         name = self.identifier("a field name or a tuple index")
         if self.token.kind == "(":
-            raise self.failure("methods do not exist", "call a function")
+            raise self.failure(
+                "methods do not exist", f"write it as a function: `{shorten(name.text)}(...)`", name.span
+            )
         return s.Field(self.since(start), base, name.text, name.span)
 
     def primary(self) -> s.Expr:
@@ -133,8 +164,7 @@ class ExpressionParser(TypeParser):
             return self.array()
         if token.kind == "{":
             return self.block()
-        hints = {"|": "closures do not exist", "||": "closures do not exist", "&": "references do not exist"}
-        raise self.failure(f"expected an expression, found {describe(token)}", hints.get(token.kind, ""))
+        raise self.failure(f"expected an expression, found {describe(token)}", EXPRESSION_HINTS.get(token.kind, ""))
 
     def number_or_range(self) -> s.Expr:
         token = self.advance()
@@ -211,40 +241,65 @@ class ExpressionParser(TypeParser):
         return s.ArrayExpr(self.since(start), (first,))
 
     def if_expression(self) -> s.Expr:
-        start = self.advance().span
-        condition = self.header()
-        then = self.block()
+        """A chain of ``if`` and ``else if`` is read in a loop, so that it may be long."""
+        self.descend()
+        links: list[tuple[s.Span, s.Expr, s.Block]] = []
         otherwise: s.Expr | None = None
-        if self.accept("else"):
-            otherwise = self.if_expression() if self.token.kind == "if" else self.block()
-        return s.If(self.since(start), condition, then, otherwise)
+        while True:
+            start = self.advance().span
+            links.append((start, self.header(), self.block()))
+            if not self.accept("else"):
+                break
+            if self.token.kind != "if":
+                otherwise = self.block()
+                break
+        for start, condition, then in reversed(links):
+            otherwise = s.If(self.since(start), condition, then, otherwise)
+        assert otherwise is not None
+        self.level -= 1
+        return otherwise
 
     def match_expression(self) -> s.Expr:
+        self.descend()
         start = self.advance().span
         value = self.header()
         self.expect("{", " before the arms")
+        depth, level = self.depths[self.at], self.level
         arms: list[s.Arm] = []
+        failed = False
         while not self.accept("}"):
-            arms.append(self.arm())
-            if self.token.kind == "}" or self.accept(","):
-                continue
-            if not isinstance(arms[-1].body, s.Block | s.If | s.Match):
-                raise self.failure(f"expected `,` or `}}` after the arm, found {describe(self.token)}")
-        if not arms:
-            raise self.failure("a match needs at least one arm", "", self.since(start))
+            try:
+                arms.append(self.arm())
+                self.end_of_arm(arms[-1])
+            except ParseFailure:
+                self.structs_allowed, self.level, failed = True, level, True
+                if not self.skip_arm(depth):
+                    raise
+        if not arms and not failed:
+            raise self.failure("a match needs at least one arm", "add `_ => ...` for all values", self.since(start))
+        self.level -= 1
         return s.Match(self.since(start), value, tuple(arms))
+
+    def end_of_arm(self, arm: s.Arm) -> None:
+        """The ``,`` between arms, optional after a block, ``if`` or ``match``."""
+        if self.token.kind == "}" or self.accept(",") or isinstance(arm.body, s.Block | s.If | s.Match):
+            return
+        hint = "put `{ }` around several statements" if self.token.kind == ";" else ""
+        raise self.failure(f"expected `,` or `}}` after the arm, found {describe(self.token)}", hint)
 
     def arm(self) -> s.Arm:
         pattern = self.pattern()
         if self.token.kind in ("if", "|"):
-            what = "match guards" if self.token.kind == "if" else "or-patterns"
-            raise self.failure(f"expected `=>`, found `{self.token.text}`", f"{what} do not exist")
+            what = (
+                ("match guards", "use `if` in the arm")
+                if self.token.kind == "if"
+                else ("or-patterns", "write two arms")
+            )
+            raise self.failure(f"expected `=>`, found `{self.token.text}`", f"{what[0]} do not exist; {what[1]}")
         self.expect("=>", " after the pattern")
         outer, self.structs_allowed = self.structs_allowed, True
-        try:
-            body = self.statement_expression()
-        finally:
-            self.structs_allowed = outer
+        body = self.statement_expression()
+        self.structs_allowed = outer
         return s.Arm(pattern.span.to(body.span), pattern, body)
 
     def statement_expression(self) -> s.Expr:

@@ -5,11 +5,25 @@ from __future__ import annotations
 from engine.garble import syntax as s
 from engine.garble.cursor import Cursor, describe
 
+ARITHMETIC = frozenset(["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"])
+PATTERN_HINTS = {
+    "mut": "`mut` is not allowed inside patterns; use `let mut` with one name",
+    "&": "references do not exist; values are copied",
+    "[": "arrays have no patterns; bind the array to a name",
+    "..": "`..` stands at the end of a struct pattern only; a range of numbers has both ends",
+}
+
 
 class TypeParser(Cursor):
     """Grammar rules ``type``, ``size``, ``const_expr``, ``pattern``."""
 
     def type(self) -> s.TypeExpr:
+        self.descend()
+        found = self._type()
+        self.level -= 1
+        return found
+
+    def _type(self) -> s.TypeExpr:
         start = self.token.span
         if self.accept("("):
             items = self.list_of(self.type, ")")
@@ -18,10 +32,17 @@ class TypeParser(Cursor):
             element = self.type()
             self.expect(";", " between element type and size")
             size = self.size()
+            if self.token.kind in ARITHMETIC and not isinstance(size.value, s.ConstExpr):
+                hint = "put the calculation into `const { ... }`, numbers with the suffix usize"
+                raise self.failure(f"invalid array size: found `{self.token.text}`", hint)
             self.expect("]", " after the array size")
             return s.ArrayTypeExpr(self.since(start), element, size)
         if self.token.kind == "ident":
-            return s.NamedType(start, self.advance().text)
+            name = self.advance()
+            if self.token.kind in ("<", "::"):
+                what = "generics" if self.token.kind == "<" else "modules"
+                raise self.failure(f"expected the end of the type, found `{self.token.text}`", f"{what} do not exist")
+            return s.NamedType(start, name.text)
         hint = "references do not exist; values are copied" if self.token.kind in ("&", "&&") else ""
         raise self.failure(f"expected a type, found {describe(self.token)}", hint)
 
@@ -44,17 +65,19 @@ class TypeParser(Cursor):
         raise self.failure(f"invalid array size {describe(token)}", "use a number, a constant or `const { ... }`")
 
     def const_expr(self) -> s.ConstExpr:
-        left = self.const_term()
+        self.descend()
+        first = self.const_term()
+        rest: list[tuple[str, s.ConstExpr]] = []
         while self.token.kind in ("+", "-"):
             operator = self.advance().kind
-            right = self.const_term()
-            left = s.ConstBinary(left.span.to(right.span), operator, left, right)
-        if self.token.kind in ("*", "/", "%", "&", "|", "^", "<<", ">>"):
+            rest.append((operator, self.const_term()))
+        if self.token.kind in ARITHMETIC:
             raise self.failure(
                 f"invalid constant expression: `{self.token.text}` is not allowed",
                 "constants are built with +, -, max and min",
             )
-        return left
+        self.level -= 1
+        return s.ConstSum(self.since(first.span), first, tuple(rest)) if rest else first
 
     def const_term(self) -> s.ConstExpr:
         token = self.token
@@ -66,13 +89,18 @@ class TypeParser(Cursor):
             return s.ConstLit(token.span, token.value, token.suffix)
         if self.accept("("):
             inner = self.const_expr()
+            if self.token.kind == ",":
+                raise self.failure(
+                    "invalid constant expression: found `,`", "constants are bool or integers, no tuples"
+                )
             self.expect(")", " in a constant expression")
             return inner
         if token.kind == "ident":
             return self.const_word()
+        hints = {"[": "constants are bool or integers, no arrays", "-": "a minus stands directly before a number"}
         raise self.failure(
             f"invalid constant expression: found {describe(token)}",
-            "constants are built from literals, constants, PARTY::NAME, max, min, + and -",
+            hints.get(token.kind, "constants are built from literals, constants, PARTY::NAME, max, min, + and -"),
         )
 
     def const_word(self) -> s.ConstExpr:
@@ -83,11 +111,18 @@ class TypeParser(Cursor):
         if token.text in ("max", "min") and self.accept("("):
             items = self.list_of(self.const_expr, ")")
             if not items:
-                raise self.failure(f"invalid constant expression: `{token.text}` of nothing", "", token.span)
+                hint = "give at least one constant"
+                raise self.failure(f"invalid constant expression: `{token.text}` of nothing", hint, token.span)
             return s.ConstChoice(self.since(token.span), token.text, tuple(items))
         return s.ConstName(token.span, token.text)
 
     def pattern(self) -> s.Pattern:
+        self.descend()
+        found = self._pattern()
+        self.level -= 1
+        return found
+
+    def _pattern(self) -> s.Pattern:
         token = self.token
         if token.kind in ("true", "false"):
             self.advance()
@@ -99,8 +134,7 @@ class TypeParser(Cursor):
             return s.TuplePattern(self.since(token.span), tuple(items))
         if token.kind == "ident":
             return self.word_pattern()
-        hint = "`mut` is not allowed inside patterns" if token.kind == "mut" else ""
-        raise self.failure(f"invalid pattern: found {describe(token)}", hint)
+        raise self.failure(f"invalid pattern: found {describe(token)}", PATTERN_HINTS.get(token.kind, ""))
 
     def number_pattern(self) -> s.Pattern:
         low = self.advance()
@@ -108,7 +142,10 @@ class TypeParser(Cursor):
         if self.token.kind in ("..", "..="):
             exclusive = self.advance().kind == ".."
             if self.token.kind not in ("int", "neg"):
-                raise self.failure(f"invalid range pattern: expected a number, found {describe(self.token)}")
+                raise self.failure(
+                    f"invalid range pattern: expected a number, found {describe(self.token)}",
+                    "write both ends, such as `10..=255`",
+                )
             high = self.advance()
             if low.suffix != high.suffix:
                 raise self.failure(

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from engine.garble import syntax as s
-from engine.garble.cursor import TOP_LEVEL, ParseFailure, describe
-from engine.garble.diagnostics import Reporter
+from engine.garble.cursor import ParseFailure, describe
+from engine.garble.diagnostics import Reporter, shorten
 from engine.garble.lexer import Token
 from engine.garble.parse_expressions import ExpressionParser
 
+LET_HINTS = {";": "a variable has a value from the start, such as 0", "else": "`let ... else` does not exist"}
+TOP_HINTS = {
+    "}": "there is one more `}` than `{`",
+    "let": "a value for all functions is a `const`",
+    "impl": "methods do not exist; write functions",
+    "use": "modules do not exist; a program is one file",
+    "mod": "modules do not exist; a program is one file",
+    "static": "use `const`",
+    "type": "type aliases do not exist; use a struct",
+    "trait": "traits do not exist",
+}
 RUST_WORDS = {
     "while": "for",
     "loop": "for",
@@ -27,11 +38,12 @@ class Parser(ExpressionParser):
     def program(self) -> list[s.Item]:
         items: list[s.Item] = []
         while self.token.kind != "end":
+            start = self.at
             try:
                 items.append(self.item())
             except ParseFailure:
-                self.structs_allowed = True
-                self.skip_item()
+                self.structs_allowed, self.level = True, 0
+                self.skip_item(start)
         return items
 
     def item(self) -> s.Item:
@@ -46,10 +58,8 @@ class Parser(ExpressionParser):
             return self.enum_item(start)
         if kind == "fn":
             return self.function_item(start, public)
-        raise self.failure(
-            f"not a top-level declaration: {describe(self.token)}",
-            "expected fn, pub fn, struct, enum or const",
-        )
+        hint = TOP_HINTS.get(self.token.text, "expected fn, pub fn, struct, enum or const")
+        raise self.failure(f"not a top-level declaration: {describe(self.token)}", hint)
 
     def const_item(self, start: s.Span) -> s.Item:
         self.advance()
@@ -72,7 +82,7 @@ class Parser(ExpressionParser):
         if self.token.kind == "pub":
             raise self.failure("expected a field name, found `pub`", "fields are always visible; remove `pub`")
         name = self.identifier("a field name")
-        self.expect(":", " and the type of the field")
+        self.expect(":", f" and the type of the field `{shorten(name.text)}`")
         return name.text, self.type(), name.span
 
     def enum_item(self, start: s.Span) -> s.Item:
@@ -81,7 +91,8 @@ class Parser(ExpressionParser):
         self.expect("{", " before the variants")
         variants = tuple(self.list_of(self.variant_definition, "}"))
         if not variants:
-            raise self.failure("an enum needs at least one variant", "", self.since(start))
+            hint = "without a variant it has no value; use a struct without fields"
+            raise self.failure("an enum needs at least one variant", hint, self.since(start))
         return s.EnumItem(self.since(start), name.text, name.span, variants)
 
     def variant_definition(self) -> tuple[str, tuple[s.TypeExpr, ...] | None, s.Span]:
@@ -96,7 +107,9 @@ class Parser(ExpressionParser):
             raise self.failure("expected `(`, found `<`", "generics do not exist")
         self.expect("(", " before the parameters")
         parameters = tuple(self.list_of(self.parameter, ")"))
-        self.expect("->", " and the result type (`-> ()` for none)")
+        if self.token.kind == "{":
+            raise self.missing("-> TYPE", "expected `->` and the result type, found `{`", "write `-> ()` for none")
+        self.expect("->", " and the result type")
         result = self.type()
         body = self.block()
         return s.FunctionItem(self.since(start), name.text, name.span, public, parameters, result, body)
@@ -111,45 +124,64 @@ class Parser(ExpressionParser):
 
     def block(self) -> s.Block:
         start = self.expect("{").span
-        depth = self.depths[self.at]
+        self.descend()
+        depth, level = self.depths[self.at], self.level
         outer, self.structs_allowed = self.structs_allowed, True
         statements: list[s.Statement] = []
         while self.token.kind != "}":
             if self.token.kind == "end":
-                raise self.failure("expected `}` before the end of the text", "a block was not closed")
+                raise self.unclosed(start)
             if self.accept(";"):
                 continue
             try:
-                statements.append(self.statement())
+                statements.append(self.statement(start))
             except ParseFailure:
-                self.structs_allowed = True
+                self.structs_allowed, self.level = True, level
                 self.skip_statement(depth)
-                if self.depths[self.at] < depth or self.token.kind in TOP_LEVEL or self.token.kind == "end":
+                if self.depths[self.at] < depth or self.at_item or self.token.kind == "end":
                     raise
         self.advance()
         self.structs_allowed = outer
+        self.level -= 1
         return s.Block(self.since(start), tuple(statements))
 
-    def statement(self) -> s.Statement:
+    def unclosed(self, start: s.Span) -> ParseFailure:
+        """The end of the text, or an item, in a block that was not closed."""
+        hint = f"the block that begins in line {start.start_line + 1}, column {start.start_column + 1} is not closed"
+        return self.failure(f"expected `}}` before {describe(self.token)}", hint)
+
+    def statement(self, block: s.Span) -> s.Statement:
         token = self.token
         if token.kind == "let":
             return self.let_statement()
         if token.kind == "for":
             return self.for_statement()
-        if token.kind in ("fn", "struct", "enum", "const", "pub"):
-            raise self.failure(f"expected a statement, found `{token.text}`", "items stand outside of functions")
+        if self.at_item:
+            return self.nested_item(block)
         value = self.statement_expression()
         self.end_of(value, token)
         return s.ExprStatement(value.span, value)
+
+    def nested_item(self, block: s.Span) -> s.Statement:
+        """An item in a function body: reported, then read as what it is, unless the block before lacks its brace."""
+        if self.depths[-1] > 0:
+            raise self.unclosed(block)
+        start = self.token.span
+        self.reporter.add(start, f"expected a statement, found `{self.token.text}`", "items stand outside of functions")
+        self.item()
+        return s.ExprStatement(start, s.TupleExpr(start, ()))
 
     def end_of(self, value: s.Expr, first: Token) -> None:
         """The ``;`` of a statement, optional before ``}`` and after if, match and block."""
         if self.accept(";") or self.token.kind == "}" or first.kind in ("if", "match", "{"):
             return
-        hint = ""
+        found = describe(self.token)
         if isinstance(value, s.Name) and value.name in RUST_WORDS:
-            hint = f"`{value.name}` does not exist; use {RUST_WORDS[value.name]}"
-        raise self.failure(f"expected `;` or `}}` after the expression, found {describe(self.token)}", hint)
+            word = f"`{value.name}` does not exist; use {RUST_WORDS[value.name]}"
+            raise self.failure(f"expected `;` or `}}` after the expression, found {found}", word)
+        if self.token.span.start_line > self.last_span.end_line or self.token.kind in ("let", "for", "end"):
+            raise self.missing(";", f"expected `;` or `}}` after the expression, found {found}")
+        raise self.failure(f"expected `;` or `}}` after the expression, found {found}")
 
     def let_statement(self) -> s.Statement:
         start = self.advance().span
@@ -161,10 +193,21 @@ class Parser(ExpressionParser):
         else:
             pattern = self.pattern()
         annotation = self.type() if self.accept(":") else None
+        if self.token.kind in (";", "else"):
+            raise self.failure(
+                f"expected `=` and a value in `let`, found {describe(self.token)}", LET_HINTS[self.token.kind]
+            )
         self.expect("=", " and a value in `let`")
         value = self.expression()
-        self.expect(";", " after `let`")
+        self.end_of_let(value)
         return s.Let(self.since(start), pattern, mutable, annotation, value)
+
+    def end_of_let(self, value: s.Expr) -> None:
+        if self.token.kind == "else":
+            raise self.failure("expected `;` after `let`, found `else`", "`let ... else` does not exist; use `match`")
+        if self.token.kind != ";":
+            raise self.missing(";", f"expected `;` after `let`, found {describe(self.token)}")
+        self.advance()
 
     def for_statement(self) -> s.Statement:
         start = self.advance().span

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from engine.circuit import Circuit
-from engine.circuit.errors import CircuitError
 from engine.errors import GarbleError
 from engine.garble import typed as t
 from engine.garble.checker import check
 from engine.garble.constants import Constants
 from engine.garble.costs import Costs
 from engine.garble.definitions import Definitions
-from engine.garble.diagnostics import NOWHERE, Diagnostic, Reporter, did_you_mean, make_error
+from engine.garble.diagnostics import NOWHERE, Diagnostic, Reporter, make_error
+from engine.garble.expansion import require_buildable
 from engine.garble.lexer import scan
 from engine.garble.literals import LiteralProblem, literal_error, parse_literal
 from engine.garble.lowering import is_one_array, lower_program, parties_of
+from engine.garble.nesting import Stage, large_programs
 from engine.garble.panics import PANIC_BITS, read_panic
 from engine.garble.parser import parse
+from engine.garble.suggestions import did_you_mean
 from engine.garble.types import ArrayT
 from engine.values import BoolType, IntType, Literal, Type, decode, encode, from_json, to_json
-
-RECURSION = 100_000  # nesting of expressions; pure Python calls need no room on the machine's stack
 
 
 @dataclass(frozen=True)
@@ -146,13 +143,14 @@ class TypedProgram:
         """The program for an entry function and values of the external constants, with its costs if asked for."""
         entry = self.function(function)
         reporter = Reporter(self.source, self.filename)
-        with deep_recursion(reporter):
+        with large_programs(Stage("compile"), reporter):
             constants = Constants(self.definitions, consts, reporter)
             inputs = parties_of(entry, constants)
             result = constants.resolve(entry.result, entry.span)
             if sum(type_.bits for _, type_ in inputs) == 0:
                 message = f"the parameters of `{function}` have no bits, so there is nothing to compute on"
                 raise self._error(Diagnostic(entry.span, message, "add a parameter with a value"))
+            require_buildable(self.functions, entry, constants)
             circuit, found = lower_program(self.functions, entry, constants, inputs, costs=costs)
         names = tuple(name for name, _ in inputs)
         types = tuple(type_ for _, type_ in inputs)
@@ -165,12 +163,14 @@ class TypedProgram:
 
 def check_program(source: str, filename: str | None = None) -> TypedProgram:
     """Scan, parse and check a program. Raises GarbleError of category scan, parse or type."""
-    reporter = Reporter(source, filename)
-    with deep_recursion(reporter):
+    reporter, stage = Reporter(source, filename), Stage("scan")
+    with large_programs(stage, reporter):
         tokens = scan(source, reporter)
         reporter.raise_if_any("scan")
+        stage.category = "parse"
         items = parse(tokens, reporter)
         reporter.raise_if_any("parse")
+        stage.category = "type"
         definitions, functions = check(items, reporter)
         reporter.raise_if_any("type")
     return TypedProgram(definitions, functions, source, filename)
@@ -194,44 +194,3 @@ def compile_program(
 def retyped(literal: Literal, type_: Type) -> Any:
     """The value of a literal whose type was put together elsewhere; number types must match exactly."""
     return from_json(type_, to_json(literal.type, literal.value))
-
-
-@contextmanager
-def deep_recursion(reporter: Reporter) -> Iterator[None]:
-    """Allow deeply nested programs; one that is still too deep, or too large, becomes an error of its stage."""
-    _NESTING.enter()
-    try:
-        yield
-    except RecursionError:
-        item = Diagnostic(NOWHERE, "the program is nested too deeply", "split long expressions")
-        raise make_error("parse", [item], reporter.source, reporter.filename) from None
-    except CircuitError as error:
-        item = Diagnostic(NOWHERE, error.message, error.hint)
-        raise make_error("compile", [item], reporter.source, reporter.filename) from None
-    finally:
-        _NESTING.leave()
-
-
-class _Nesting:
-    """Raises the interpreter's recursion limit while some thread compiles."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.users = 0
-        self.before = 0
-
-    def enter(self) -> None:
-        with self.lock:
-            if self.users == 0:
-                self.before = sys.getrecursionlimit()
-                sys.setrecursionlimit(max(self.before, RECURSION))
-            self.users += 1
-
-    def leave(self) -> None:
-        with self.lock:
-            self.users -= 1
-            if self.users == 0:
-                sys.setrecursionlimit(self.before)
-
-
-_NESTING = _Nesting()

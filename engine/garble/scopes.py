@@ -78,5 +78,5 @@ def _replace(type_: T, fresh: dict[Var, Var]) -> T:
     if isinstance(type_, ArrayT):
         return ArrayT(_replace(type_.element, fresh), type_.size)
     if isinstance(type_, TupleT):
-        return TupleT(tuple(_replace(item, fresh) for item in type_.items))
+        return TupleT(tuple([_replace(item, fresh) for item in type_.items]))
     return type_

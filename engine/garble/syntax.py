@@ -64,13 +64,14 @@ class ConstChoice(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class ConstBinary(Node):
-    operator: str
-    left: ConstExpr
-    right: ConstExpr
+class ConstSum(Node):
+    """``first`` and what is added or subtracted, from left to right."""
+
+    first: ConstExpr
+    rest: tuple[tuple[str, ConstExpr], ...]
 
 
-ConstExpr = ConstLit | ConstName | ConstExternal | ConstChoice | ConstBinary
+ConstExpr = ConstLit | ConstName | ConstExternal | ConstChoice | ConstSum
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 ``BoolType`` and ``IntType`` come from :mod:`engine.values`; the rest is here because a size may still be the
 name of a constant. Sizes and constant expressions are nested tuples, so that ``==`` compares what was
 written: ``("num", 3)``, ``("name", "ROWS")``, ``("const", tree)`` with trees ``("lit", value, suffix)``,
-``("name", n)``, ``("external", party, name)``, ``("max" | "min", items)``, ``("+" | "-", left, right)``.
+``("name", n)``, ``("external", party, name)``, ``("max" | "min", items)``, and
+``("sum", first, (("+" | "-", term), ...))`` from left to right.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.garble.diagnostics import Span
@@ -27,6 +28,11 @@ class ArrayT:
 
     element: T
     size: Size
+    parts: int = field(init=False, compare=False, repr=False)  # types that it is written with
+    depth: int = field(init=False, compare=False, repr=False)  # levels of arrays and tuples
+
+    def __post_init__(self) -> None:
+        _measure(self, (self.element,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,11 @@ class TupleT:
     """A tuple; no items is unit."""
 
     items: tuple[T, ...]
+    parts: int = field(init=False, compare=False, repr=False)
+    depth: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _measure(self, self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,17 @@ class Var:
         self.signed = signed
         self.exact = True
         self.wide = False
+
+
+def _measure(type_: ArrayT | TupleT, inside: tuple[T, ...]) -> None:
+    parts, depth = 1, 0
+    for item in inside:
+        if isinstance(item, ArrayT | TupleT):
+            parts, depth = parts + item.parts, max(depth, item.depth)
+        else:
+            parts += 1
+    object.__setattr__(type_, "parts", parts)
+    object.__setattr__(type_, "depth", depth + 1)
 
 
 T = BoolType | IntType | ArrayT | TupleT | NamedT | ErrorT | Var
@@ -145,7 +167,7 @@ def show(type_: T) -> str:
     if isinstance(type_, ArrayT):
         return f"[{show(type_.element)}; {show_size(type_.size)}]"
     if isinstance(type_, TupleT):
-        return "(" + ", ".join(map(show, type_.items)) + ")"
+        return "(" + ", ".join([show(item) for item in type_.items]) + ")"
     if isinstance(type_, NamedT):
         return type_.name
     return "?" if isinstance(type_, ErrorT) else str(type_)
@@ -168,15 +190,21 @@ def show_const(tree: Size) -> str:
     if kind == "external":
         return f"{tree[1]}::{tree[2]}"
     if kind in ("max", "min"):
-        return f"{kind}({', '.join(map(show_const, tree[1]))})"
-    right = show_const(tree[2])
-    return f"{show_const(tree[1])} {kind} " + (f"({right})" if tree[2][0] in ("+", "-") else right)
+        return f"{kind}({', '.join([show_const(item) for item in tree[1]])})"
+    terms = [show_const(tree[1])]
+    for operator, term in tree[2]:
+        text = show_const(term)
+        terms.append(f" {operator} ({text})" if term[0] == "sum" else f" {operator} {text}")
+    return "".join(terms)
 
 
 def joined_size(left: Size, right: Size) -> Size:
     """Size of ``join``: ``const { SA + SB - 1usize }`` from the sizes as written (section 12.2)."""
-    total = ("+", _as_term(left), _as_term(right))
-    return ("const", ("-", total, ("lit", 1, "usize")))
+    first = _as_term(left)
+    before: tuple[tuple[str, Size], ...] = ()
+    if first[0] == "sum":  # the terms of a sum on the left are terms of the whole
+        first, before = first[1], first[2]
+    return ("const", ("sum", first, (*before, ("+", _as_term(right)), ("-", ("lit", 1, "usize")))))
 
 
 def _as_term(size: Size) -> Size:
