@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count as counter
 
+from engine.garble import syntax as s
 from engine.garble import typed as t
 from engine.garble.definitions import Definitions
 from engine.garble.diagnostics import Span
@@ -25,6 +26,10 @@ class CheckerBase:
         self.deferred: list[Callable[[], None]] = []
         self.calls: set[str] = set()
         self.broken_patterns: set[int] = set()  # by identity; the patterns live as long as the checker
+
+    def expr(self, node: s.Expr, expected: T | None = None) -> t.Expr:
+        """The typed expression; a mismatch with ``expected`` is reported here."""
+        raise NotImplementedError
 
     def error(self, span: Span, message: str, hint: str = "") -> None:
         """Report a type error."""

@@ -7,44 +7,26 @@ from dataclasses import replace
 from engine.garble import syntax as s
 from engine.garble import typed as t
 from engine.garble.check_base import count
-from engine.garble.check_patterns import PatternChecker
+from engine.garble.check_operators import OperatorChecker
 from engine.garble.diagnostics import Span
-from engine.garble.scopes import instantiate
-from engine.garble.suggestions import nearest
 from engine.garble.types import (
     BOOL,
     ERROR,
     INTS,
-    U8,
     UNIT,
-    USIZE,
     ArrayT,
     ErrorT,
     NamedT,
     T,
     TupleT,
-    Var,
     joined_size,
     prune,
     show,
     unify,
 )
-from engine.values import BoolType, IntType
-
-ARITHMETIC = frozenset("+-*/%")
-BITWISE = frozenset("&|^")
-ORDER = frozenset(["<", ">", "<=", ">="])
-SHIFTS = frozenset(["<<", ">>"])
-LOGIC = frozenset(["&&", "||"])
-WORDS = {
-    "return": "`return` does not exist; the last expression of a block is its value",
-    "break": "`break` does not exist; put the rest of the loop into an `if`",
-    "continue": "`continue` does not exist; put the rest of the loop into an `if`",
-    "self": "methods do not exist; write functions",
-}
 
 
-class ExpressionChecker(PatternChecker):
+class ExpressionChecker(OperatorChecker):
     """One method a syntax node; ``expected`` is a type known from outside, or None."""
 
     def expr(self, node: s.Expr, expected: T | None = None) -> t.Expr:
@@ -83,34 +65,6 @@ class ExpressionChecker(PatternChecker):
             element = self.literal_var(node.span, node.start, node.end - 1)
         return t.RangeLit(ArrayT(element, ("num", count)), node.span, node.start, count)
 
-    def on_Name(self, node: s.Name, expected: T | None) -> t.Expr:
-        binding = self.scopes.find(node.name)
-        if binding is not None:
-            type_, fresh = instantiate(binding, node.span)
-            self.variables += fresh
-            return t.Use(type_, node.span, binding.var, binding.type)
-        const = self.definitions.consts.get(node.name)
-        if const is not None:
-            return t.ConstUse(const.type, node.span, node.name)
-        if node.name not in self.definitions.const_items:
-            self.error(node.span, f"unknown identifier `{node.name}`", self.name_hint(node.name))
-        return self.broken(node.span)
-
-    def name_hint(self, name: str) -> str:
-        """What an unknown name may have meant."""
-        if name in self.definitions.functions or name in ("join", "join_iter"):
-            self.calls.add(name)  # not unused as well
-            return "functions are not values; call it"
-        if name in self.definitions.enums:
-            return f"a value of this enum is written `{name}::{next(iter(self.definitions.enums[name]), 'VARIANT')}`"
-        if name in self.definitions.structs:
-            return f"a value of this struct is written `{name} {{ ... }}`"
-        if name in WORDS:
-            return WORDS[name]
-        if name == "_":
-            return "`_` in a pattern keeps nothing; give it a name"
-        return self.reporter.near(name, [*self.scopes.names(), *self.definitions.consts])
-
     def on_Call(self, node: s.Call, expected: T | None) -> t.Expr:
         if node.name == "join":
             return self.join(node)
@@ -124,21 +78,6 @@ class ExpressionChecker(PatternChecker):
         for argument in node.arguments:
             self.expr(argument)
         return self.broken(node.span)
-
-    def function_hint(self, name: str) -> str:
-        """What an unknown function may have meant."""
-        if name == "join_iter":
-            return "`join_iter` stands after `for ... in` only"
-        if name in self.definitions.structs:
-            return f"a value of this struct is written `{name} {{ ... }}`"
-        variants = [enum for enum, names in self.definitions.enums.items() if name in names]
-        if variants:
-            return f"did you mean `{variants[0]}::{name}`?"
-        close = nearest(name, [*self.definitions.functions, "join"]) if self.reporter.near(name, [name]) else None
-        if close is None:
-            return "define it with `fn`" if name not in ("max", "min") else f"`{name}` is built in for constants only"
-        self.calls.add(close)  # not unused as well
-        return f"did you mean `{close}`?"
 
     def call(self, node: s.Call, function: s.FunctionItem) -> t.Expr:
         self.calls.add(node.name)
@@ -224,163 +163,6 @@ class ExpressionChecker(PatternChecker):
         if size is None:
             return self.broken(node.span)
         return t.Repeat(self.sized(ArrayT(value.type, size), node.span), node.span, value, size)
-
-    # ---- access
-
-    def on_Index(self, node: s.Index, expected: T | None) -> t.Expr:
-        base = self.expr(node.base)
-        index = self.expr(node.index, USIZE)
-        element = self.element_of(base.type, node.base.span)
-        return t.IndexOf(element, node.span, base, index)
-
-    def element_of(self, type_: T, span: Span) -> T:
-        """Element type of an array, or a report."""
-        root = prune(type_)
-        if isinstance(root, ArrayT):
-            return root.element
-        if not isinstance(root, ErrorT):
-            hint = (
-                "a component of a tuple is read with `.0`" if isinstance(root, TupleT) else "only arrays have an index"
-            )
-            self.error(span, f"expected an array type, found {show(root)}", hint)
-        return ERROR
-
-    def on_TupleField(self, node: s.TupleField, expected: T | None) -> t.Expr:
-        base = self.expr(node.base)
-        return t.Part(self.component(base.type, node.number, node.span), node.span, base, node.number)
-
-    def component(self, type_: T, number: int, span: Span) -> T:
-        """Type of a tuple component, or a report."""
-        root = prune(type_)
-        if isinstance(root, TupleT):
-            if number < len(root.items):
-                return root.items[number]
-            last = f"the last one is `.{len(root.items) - 1}`" if root.items else "it has no component"
-            message = f"tuple index {number} out of range: {show(root)} has {count(len(root.items), 'component')}"
-            self.error(span, message, last)
-        elif not isinstance(root, ErrorT):
-            hints = {ArrayT: "an element of an array is read with `[0]`", NamedT: "fields of a struct have names"}
-            self.error(
-                span, f"expected a tuple type, found {show(root)}", hints.get(type(root), "only tuples have `.0`")
-            )
-        return ERROR
-
-    def on_Field(self, node: s.Field, expected: T | None) -> t.Expr:
-        base = self.expr(node.base)
-        type_, number = self.field(base.type, node.name, node.name_span)
-        return t.Part(type_, node.span, base, number)
-
-    def field(self, type_: T, name: str, span: Span) -> tuple[T, int]:
-        """Type and alphabetical number of a struct field, or a report."""
-        root = prune(type_)
-        if isinstance(root, NamedT) and not root.is_enum:
-            fields = self.definitions.structs[root.name]
-            if name in fields:
-                return fields[name], list(fields).index(name)
-            self.error(span, f"unknown field `{name}` of struct `{root.name}`", self.field_hint(name, fields))
-        elif not isinstance(root, ErrorT):
-            hint = "parts of an enum are read with `match`" if isinstance(root, NamedT) else "only structs have fields"
-            self.error(span, f"expected a struct type with field `{name}`, found {show(root)}", hint)
-        return ERROR, 0
-
-    # ---- operators
-
-    def on_Unary(self, node: s.Unary, expected: T | None) -> t.Expr:
-        operand = self.expr(node.operand)
-        root = prune(operand.type)
-        if isinstance(root, Var):
-            root.exact = False
-            root.signed = root.signed or node.operator == "-"
-        elif node.operator == "-" and not (isinstance(root, IntType) and root.signed):
-            if not isinstance(root, ErrorT):
-                self.error(node.span, f"expected a signed number type, found {show(root)}", "cast it first")
-        elif node.operator == "!" and not isinstance(root, BoolType | IntType | ErrorT):
-            self.error(node.span, f"expected bool or a number type, found {show(root)}", "apply it to the parts")
-        return t.UnaryOf(operand.type, node.span, node.operator, operand)
-
-    def on_Binary(self, node: s.Binary, expected: T | None) -> t.Expr:
-        """Operators group to the left, so a long sum is deep on the left side: that side is walked in a loop."""
-        chain = [node]
-        while isinstance(chain[-1].left, s.Binary):
-            chain.append(chain[-1].left)
-        left = self.expr(chain[-1].left, BOOL if chain[-1].operator in LOGIC else None)
-        for link in reversed(chain):
-            left = self.binary(link, left)
-        return left
-
-    def binary(self, node: s.Binary, left: t.Expr) -> t.Expr:
-        """An operator whose left operand is typed already."""
-        operator = node.operator
-        if operator in LOGIC:
-            if not self.agree(left.type, BOOL, node.left.span):
-                left = replace(left, type=ERROR)
-            return t.Logic(BOOL, node.span, operator, left, self.expr(node.right, BOOL))
-        right = self.expr(node.right, U8 if operator in SHIFTS else None)
-        type_ = self.operation(operator, left.type, right.type, node.span, node.left.span)
-        return t.BinaryOf(type_, node.span, operator, left, right)
-
-    def operation(self, operator: str, left: T, right: T, span: Span, left_span: Span) -> T:
-        """Result type of a binary operator, with reports."""
-        if operator in SHIFTS:
-            self.number(left, left_span)
-            self.inexact(left)
-            return left
-        if not unify(left, right):
-            message = f"incompatible operand types: {show(left)} and {show(right)}"
-            self.error(span, message, self.conversion(left, right))
-            return BOOL if operator in ORDER or operator in ("==", "!=") else ERROR
-        if operator in ("==", "!="):
-            return BOOL
-        root = prune(left)
-        if operator in BITWISE:
-            if not isinstance(root, BoolType | IntType | Var | ErrorT):
-                self.error(left_span, f"expected bool or a number type, found {show(root)}", "apply it to the parts")
-                return ERROR
-            self.inexact(left)
-            return left
-        if not self.number(left, left_span):
-            return BOOL if operator in ORDER else ERROR
-        if operator in ORDER:
-            return BOOL
-        self.inexact(left)
-        return left
-
-    def conversion(self, left: T, right: T) -> str:
-        """How two operand types can be made equal."""
-        left, right = prune(left), prune(right)
-        if isinstance(left, Var) or isinstance(right, Var):
-            other = right if isinstance(left, Var) else left
-            return "give the number its type, such as `1u8`" if isinstance(other, Var | IntType) else ""
-        if isinstance(left, BoolType | IntType) and isinstance(right, BoolType | IntType):
-            return "there are no implicit conversions; cast one with `as`"
-        return "both operands must have one type"
-
-    def inexact(self, type_: T) -> None:
-        """Arithmetic on literals: all uses of the result share one type."""
-        root = prune(type_)
-        if isinstance(root, Var):
-            root.exact = False
-
-    def number(self, type_: T, span: Span) -> bool:
-        """Report what is not an integer."""
-        root = prune(type_)
-        if isinstance(root, IntType | Var | ErrorT):
-            return True
-        hint = "cast it with `as`" if isinstance(root, BoolType) else "apply it to the parts"
-        self.error(span, f"expected a number type, found {show(root)}", hint)
-        return False
-
-    def on_Cast(self, node: s.Cast, expected: T | None) -> t.Expr:
-        operand = self.expr(node.operand)
-        target = self.definitions.type(node.target)
-        source = prune(operand.type)
-        if not isinstance(source, BoolType | IntType | Var | ErrorT):
-            hint = "use `match`" if isinstance(source, NamedT) and source.is_enum else "cast its parts"
-            self.error(node.span, f"type {show(source)} cannot be cast", hint)
-        elif not isinstance(target, BoolType | IntType | ErrorT):
-            self.error(node.target.span, f"there is no cast to {show(target)}", "cast to bool or an integer")
-            target = ERROR
-        return t.CastTo(target, node.span, operand)
 
     # ---- control
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from engine.garble import syntax as s
 from engine.garble import typed as t
-from engine.garble.check_expressions import BITWISE, SHIFTS, ExpressionChecker
+from engine.garble.check_expressions import ExpressionChecker
+from engine.garble.check_operators import BITWISE, SHIFTS
 from engine.garble.types import ERROR, U8, UNIT, USIZE, T, TupleT, show, unify
 
 

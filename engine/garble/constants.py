@@ -87,9 +87,9 @@ class Constants:
             tree = size[1] if size[0] == "const" else size
             exact = self._value(tree, USIZE, span, exact=True)
         if not 0 <= exact <= USIZE.maximum:
-            what = "is negative" if exact < 0 else f"is above {USIZE.maximum}"
-            name = size[1] if size[0] in ("num", "name") else show_const(size[1])
-            self._fail(span, f"the array size `{name}` {what}: {exact}", "change the constants")
+            what = "sizes are not negative" if exact < 0 else f"sizes are at most {USIZE.maximum}"
+            name = "" if size[0] == "num" else f" `{size[1] if size[0] == 'name' else show_const(size[1])}`"
+            self._fail(span, f"the array size{name} is {exact}", what)
         return int(exact)
 
     def resolve(self, type_: T, span: Span = NOWHERE) -> Type:

@@ -30,6 +30,7 @@ class Definitions:
         self.externals: dict[tuple[str, str], T] = {}
         self.const_items: dict[str, s.ConstItem] = {}
         self._types: dict[str, s.StructItem | s.EnumItem] = {}
+        self._reported: set[str] = set()
         for item in items:
             self._declare(item)
         for const in self.const_items.values():
@@ -101,8 +102,14 @@ class Definitions:
             message = f"the type has more than {MAX_TYPE_PARTS} parts"
         else:
             return type_
-        self.reporter.add(span, message, "use arrays and structs with fewer parts")
+        self._report_once(span, message, "use arrays and structs with fewer parts")
         return ERROR
+
+    def _report_once(self, span: Span, message: str, hint: str) -> None:
+        """A type that is too large is usually part of larger ones: the first report is enough."""
+        if message not in self._reported:
+            self._reported.add(message)
+            self.reporter.add(span, message, hint)
 
     def size(self, node: s.Size) -> Size | None:
         """An array size as written, or None after a mistake."""
@@ -176,8 +183,8 @@ class Definitions:
             depth = max(depth, 1 + below + (part.depth if isinstance(part, ArrayT | TupleT) else 0))
         if depth <= MAX_TYPE_DEPTH:
             return depth
-        message = f"the type `{name}` is nested more than {MAX_TYPE_DEPTH} levels deep"
-        self.reporter.add(self._types[name].name_span, message, "use arrays and structs with fewer levels")
+        message = f"the type is nested more than {MAX_TYPE_DEPTH} levels deep"
+        self._report_once(self._types[name].name_span, message, "use arrays and structs with fewer parts")
         self._forget_parts(name)
         return 0
 

@@ -242,7 +242,6 @@ class ExpressionParser(TypeParser):
 
     def if_expression(self) -> s.Expr:
         """A chain of ``if`` and ``else if`` is read in a loop, so that it may be long."""
-        self.descend()
         links: list[tuple[s.Span, s.Expr, s.Block]] = []
         otherwise: s.Expr | None = None
         while True:
@@ -256,7 +255,6 @@ class ExpressionParser(TypeParser):
         for start, condition, then in reversed(links):
             otherwise = s.If(self.since(start), condition, then, otherwise)
         assert otherwise is not None
-        self.level -= 1
         return otherwise
 
     def match_expression(self) -> s.Expr:

@@ -62,7 +62,7 @@ class Scope:
     condition: int
     path: int = -1  # computed on first use
     changes: dict[int, Change] = field(default_factory=dict)
-    seen: set[int] = field(default_factory=set)
+    seen: list[int] = field(default_factory=list)  # panic conditions met in it
 
 
 class State:
@@ -75,6 +75,7 @@ class State:
         self.depths: dict[int, int] = {}
         self.owned: set[int] = set()  # variables whose array nobody else holds: may be changed in place
         self.scopes = [Scope(1, 1)]
+        self.seen: set[int] = set()  # panic conditions met on the way to here
 
     # ---- paths and panics
 
@@ -83,17 +84,20 @@ class State:
         """Literal that is true when the code at this point is executed."""
         if self.scopes[-1].path >= 0:
             return self.scopes[-1].path
-        for number, scope in enumerate(self.scopes):
-            if scope.path < 0:
-                scope.path = int(self.builder.and_(self.scopes[number - 1].path, scope.condition))
+        known = len(self.scopes) - 1
+        while self.scopes[known].path < 0:
+            known -= 1
+        for outer, scope in zip(self.scopes[known:], self.scopes[known + 1 :]):
+            scope.path = int(self.builder.and_(outer.path, scope.condition))
         return self.scopes[-1].path
 
     def panic(self, condition: int, reason: int, span: Span, *, guarded: bool = False) -> None:
         """Note a panic site. A condition seen before on the way to here needs no second site."""
         condition = int(condition)
-        if condition == 0 or any(condition in scope.seen for scope in self.scopes):
+        if condition == 0 or condition in self.seen:
             return
-        self.scopes[-1].seen.add(condition)
+        self.seen.add(condition)
+        self.scopes[-1].seen.append(condition)
         if len(self.scopes) > 1 and not guarded:
             condition = int(self.builder.and_(self.path, condition))
         self.panics.add(condition, reason, span)
@@ -140,17 +144,22 @@ class State:
         """Begin code that is executed only if the condition holds."""
         self.scopes.append(Scope(int(condition)))
 
+    def _pop(self) -> Scope:
+        scope = self.scopes.pop()
+        self.seen.difference_update(scope.seen)
+        return scope
+
     def leave(self) -> None:
         """End a scope without alternative: its changes hold if its path was taken."""
         self.path  # noqa: B018 - the path of the scope is needed after it ended
-        scope = self.scopes.pop()
+        scope = self._pop()
         for var, change in scope.changes.items():
             self._replace(var, change.base, self._select(scope.path, var, change))
 
     def suspend(self) -> tuple[Scope, dict[int, Lits]]:
         """End the first of two alternatives. Guarded bits stay (they are unchanged for the other one)."""
         self.path  # noqa: B018
-        scope = self.scopes.pop()
+        scope = self._pop()
         results = {}
         for var, change in scope.changes.items():
             now = results[var] = self.values[var]
@@ -164,7 +173,7 @@ class State:
     def join(self, first: Scope, results: dict[int, Lits], condition: int) -> None:
         """End the second of two alternatives and merge both."""
         self.path  # noqa: B018
-        second = self.scopes.pop()
+        second = self._pop()
         for var in {**first.changes, **second.changes}:
             one, two = first.changes.get(var), second.changes.get(var)
             if one is None:
