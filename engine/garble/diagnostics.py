@@ -63,7 +63,7 @@ class Reporter:
         return did_you_mean(name, known) if len(self.found) < MAX_REPORTS else ""
 
     def raise_if_any(self, category: str) -> None:
-        """GarbleError with everything found so far, if there is something."""
+        """Raise GarbleError with everything found, sorted by position."""
         if self.found:
             raise make_error(category, self.found, self.source, self.filename)
 
