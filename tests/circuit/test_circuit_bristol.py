@@ -254,3 +254,34 @@ def test_header_of_a_compressed_file_makes_no_room(tmp_path):
     (tmp_path / "x.xz").write_bytes(lzma.compress(b"2000000000 2000000000\n1 1\n1 1\n\n1 1 0 1 INV\n"))
     with pytest.raises(CircuitError, match="promises 2000000000 gates, the file has 1"):
         Circuit.from_bristol(tmp_path / "x.xz")
+
+
+def test_damaged_files_are_read_alike(tmp_path):
+    """The kernel and Python agree on every file: the same circuit, or the same mistake at the same line."""
+    random = np.random.default_rng(8)
+    first = Circuit.normalise((3, 3), *random_raw(6, 6, 30))
+    first.to_bristol(tmp_path / "x.txt")
+    text = (tmp_path / "x.txt").read_text()
+    head, _, gates = text.partition("\n\n")
+    found = set()
+    for _ in range(400):
+        lines = gates.splitlines()
+        at = int(random.integers(len(lines)))
+        words = lines[at].split()
+        place = int(random.integers(len(words)))
+        words[place] = str(
+            random.choice(["0", "1", "2", "7", "40", "99", "x", "-1", "1.0", "00000000001", "XOR", "INV", "EQ"])
+        )
+        lines[at] = " ".join(words)
+        changed = head + "\n\n" + "\n".join(lines)
+        results = []
+        for form in (changed, changed.replace("\n", "\v\n")):
+            try:
+                circuit = load(tmp_path, form)
+                results.append([circuit.op.tolist(), circuit.a.tolist(), circuit.b.tolist(), circuit.outputs.tolist()])
+            except CircuitError as error:
+                assert error.line
+                results.append(error.message)
+        assert results[0] == results[1], changed
+        found.add(type(results[0]))
+    assert found == {list, str}
