@@ -63,6 +63,19 @@ class GateStore:
         """Number of gates made so far (dead ones included)."""
         return int(self._gates[0]) - 1 - self._inputs
 
+    def conjuncts(self, literal: int, most: int = 64) -> set[int]:
+        """Literals that are true whenever this one is, found by looking at AND gates below it; up to ``most``."""
+        found = {int(literal)}
+        queue = [int(literal)]
+        while queue and len(found) < most:
+            literal = queue.pop()
+            word = int(self._gates[literal >> 1])
+            if word < 0 and not literal & 1 and literal >> 1 > self._inputs:
+                parts = {word >> 32 & kernels.LEFT, word & kernels.LOW} - found
+                found |= parts
+                queue += parts
+        return found
+
     @staticmethod
     def known(x: ArrayLike) -> bool:
         """Whether all these literals are constants."""

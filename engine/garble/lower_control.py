@@ -55,6 +55,7 @@ class ControlLowering(JoinLowering):
 
     def _decide(self, node: t.Logic, left: int) -> Lits:
         """``&&`` or ``||`` after its left operand."""
+        left = self.state.given(left)
         decided = left ^ int(node.operator == "&&")  # true when the right side is not evaluated
         if decided == 1:
             return one(left)
@@ -67,7 +68,7 @@ class ControlLowering(JoinLowering):
         return one(int(combine(left, right)))
 
     def on_Branch(self, node: t.Branch) -> Lits:
-        condition = self.bit(node.condition)
+        condition = self.state.given(self.bit(node.condition))
         otherwise = node.otherwise
         if condition < 2:
             if condition == 1:
@@ -99,7 +100,7 @@ class ControlLowering(JoinLowering):
         """The arms from one on: the first that matches is taken, the last one matches always."""
         pattern, body = node.arms[number]
         last = number == len(node.arms) - 1
-        condition = 1 if last else self.matches(pattern, word)
+        condition = 1 if last else self.state.given(self.matches(pattern, word))
         if condition == 0:
             return self.arms(node, word, number + 1)
 

@@ -61,6 +61,7 @@ class Scope:
 
     condition: int
     path: int = -1  # computed on first use
+    implied: set[int] = field(default_factory=set)  # literals that are true in it, but not around it
     changes: dict[int, Change] = field(default_factory=dict)
     seen: list[int] = field(default_factory=list)  # panic conditions met in it
 
@@ -76,6 +77,7 @@ class State:
         self.owned: set[int] = set()  # variables whose array nobody else holds: may be changed in place
         self.scopes = [Scope(1, 1)]
         self.seen: set[int] = set()  # panic conditions met on the way to here
+        self.implied: set[int] = set()  # literals that are true here, because of the conditions around
 
     # ---- paths and panics
 
@@ -91,9 +93,15 @@ class State:
             scope.path = int(self.builder.and_(outer.path, scope.condition))
         return self.scopes[-1].path
 
+    def given(self, literal: int) -> int:
+        """A condition at this point: 1 or 0 where the conditions around decide it."""
+        if literal in self.implied:
+            return 1
+        return 0 if literal ^ 1 in self.implied else literal
+
     def panic(self, condition: int, reason: int, span: Span, *, guarded: bool = False) -> None:
         """Note a panic site. A condition seen before on the way to here needs no second site."""
-        condition = int(condition)
+        condition = int(condition) if guarded else self.given(int(condition))
         if condition == 0 or condition in self.seen:
             return
         self.seen.add(condition)
@@ -142,11 +150,14 @@ class State:
 
     def enter(self, condition: int) -> None:
         """Begin code that is executed only if the condition holds."""
-        self.scopes.append(Scope(int(condition)))
+        implied = self.builder.conjuncts(condition) - self.implied
+        self.implied |= implied
+        self.scopes.append(Scope(int(condition), implied=implied))
 
     def _pop(self) -> Scope:
         scope = self.scopes.pop()
         self.seen.difference_update(scope.seen)
+        self.implied -= scope.implied
         return scope
 
     def leave(self) -> None:

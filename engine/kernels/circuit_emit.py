@@ -7,7 +7,8 @@ State of a builder, passed to every kernel:
   the next free wire; inputs hold the word of "AND 0 0", which no gate has.
 * H int64: table from gate word to wire, buckets of eight entries (one cache line), 0 = empty. An entry is the wire in
   the low 30 bits and bits of the mixed gate word above, so that G is looked at only for a likely match. If a bucket is
-  full an entry is overwritten: that only loses sharing. The caller provides enough room in G.
+  full an entry is overwritten: that only loses sharing. The caller provides enough room in G. The hash leaves out
+  negations: a & b, a & !b, !a & b and !a & !b are one AND, the others are made of it by XOR.
 
 Rules: constants, x^x, x&x, x&!x, and those two-level ones that never cost an AND (garble specification, section 19).
 """
@@ -24,6 +25,7 @@ LOW = 0xFFFFFFFF
 LEFT = 0x7FFFFFFF
 WIRE_BITS = 30
 WIRE = 2**WIRE_BITS - 1
+PLAIN = ~(2**32 + 1)  # a gate word without the negations
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -41,8 +43,9 @@ def first_slot(mixed, H):
 
 @inline
 def emit(word, G, H):
-    """The literal of the gate with this word: an earlier equal one, or a new one."""
-    mixed = mix(word)
+    """The literal of the gate with this word: an earlier one that is equal but for negations, or a new one."""
+    plain = word & PLAIN
+    mixed = mix(plain)
     slot = first_slot(mixed, H)
     end = slot + 8
     wire = G[0]
@@ -50,7 +53,7 @@ def emit(word, G, H):
         entry = H[slot]
         if entry == 0:
             break
-        if (entry ^ mixed) >> WIRE_BITS == 0 and G[entry & WIRE] == word:
+        if (entry ^ mixed) >> WIRE_BITS == 0 and G[entry & WIRE] & PLAIN == plain:
             return 2 * (entry & WIRE)
         slot += 1
     if slot == end:
@@ -149,7 +152,17 @@ def gate_and(a, b, G, H):
             if p == b ^ 1 or q == b ^ 1:
                 return np.int64(0)
         break
-    return emit(AND_BIT | (b << 32) | a, G, H)
+    found = emit(AND_BIT | (b << 32) | a, G, H)
+    word = G[found >> 1]
+    p = ((word >> 32) & 1) ^ (b & 1)
+    q = (word & 1) ^ (a & 1)
+    if p == 0 and q == 0:
+        return found
+    if p == 0:
+        return gate_xor(b, found, G, H)
+    if q == 0:
+        return gate_xor(a, found, G, H)
+    return gate_xor(gate_xor(a, b, G, H), found, G, H) ^ 1
 
 
 @kernel
@@ -281,7 +294,7 @@ def parity(x, out, G, H):
 def rehash(start, G, H):
     """Enters the gates from wire start on into an empty table."""
     for w in range(start, G[0]):
-        mixed = mix(G[w])
+        mixed = mix(G[w] & PLAIN)
         bucket = first_slot(mixed, H)
         slot = bucket + (w & 7)
         for k in range(8):

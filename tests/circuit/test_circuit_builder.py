@@ -149,3 +149,26 @@ def test_input_order_and_constants():
     b = Builder((2, 0, 3))
     assert [b.input(p).tolist() for p in range(3)] == [[2, 4], [], [6, 8, 10]]
     assert b.constant([[1, 0], [True, False]]).tolist() == [[1, 0], [1, 0]]
+
+
+def test_all_negations_of_an_and_share_it():
+    """a & b, a & !b, !a & b, !a & !b and their OR forms: one AND."""
+    b = Builder((2,))
+    x, y = b.input(0)
+    pairs = [(x ^ i, y ^ j) for i in (0, 1) for j in (0, 1)]
+    circuit = b.finish([gate(p, q) for gate in (b.and_, b.or_) for p, q in pairs])
+    assert circuit.and_gates == 1
+    for p in (0, 1):
+        for q in (0, 1):
+            values = [(p ^ i, q ^ j) for i in (0, 1) for j in (0, 1)]
+            assert circuit.evaluate([[p, q]]).tolist() == [u & v for u, v in values] + [u | v for u, v in values]
+
+
+def test_conjuncts():
+    """What is true whenever a conjunction is."""
+    b = Builder((4,))
+    w, x, y, z = b.input(0).tolist()
+    both = int(b.and_(b.and_(w, x ^ 1), b.or_(y, z)))
+    assert b.conjuncts(both) == {both, int(b.and_(w, x ^ 1)), w, x ^ 1, int(b.or_(y, z))}
+    assert b.conjuncts(both ^ 1) == {both ^ 1}
+    assert b.conjuncts(w) == {w}

@@ -82,6 +82,20 @@ def test_constant_indices_are_free() -> None:
     assert ands(source) == 0
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if c { if c { x } else { x * y } } else { if c { x / y } else { y } }",
+        "if c && d { if d { x } else { x * y } } else { y }",
+        "match (c, d) { (true, true) => if c && d { x } else { x - y }, _ => y }",
+        "if c { if !c && x / y > 3 { x } else { x } } else { y }",
+    ],
+)
+def test_conditions_around_decide_those_inside(body: str) -> None:
+    """One choice, one AND for the conjunction."""
+    assert ands(f"pub fn main(x: u32, y: u32, c: bool, d: bool) -> u32 {{ {body} }}") <= 33
+
+
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the specification's examples are not here")
 def test_examples_of_the_specification() -> None:
     """Results, errors and counts of expected.json."""
