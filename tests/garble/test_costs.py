@@ -42,7 +42,7 @@ def test_example() -> None:
     lines = dict(found.lines)
     assert set(lines) == {3, 4, 10}
     assert (lines[3], lines[4]) == (7, 7 + 8)  # 3: one is part of a < b; 4: equality and choice
-    assert found.functions == (("smaller", lines[10]), ("main", 23))
+    assert found.functions == (("smaller", lines[10]), ("main", 22))
     assert found.lines[0] == (10, lines[10])
 
 
