@@ -49,8 +49,8 @@ def test_example() -> None:
 def test_shared_and_dead_gates() -> None:
     """What occurs twice counts where it is first, what is not used does not count."""
     found = costs(
-        """pub fn main(a: u16, b: u16) -> (u16, u16) {
-            let dead = a | b;
+        """pub fn main(a: u16, b: u16, c: u16) -> (u16, u16) {
+            let dead = a | c;
             let first = a & b;
             (first,
              a & b)
