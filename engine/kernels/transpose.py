@@ -19,7 +19,6 @@ from engine.kernels.simd import (
     load128,
     load_wide,
     low_halves,
-    set128,
     store128,
     store_wide,
 )
@@ -106,56 +105,55 @@ def transpose_square(square):
         store_wide(square, w + 7 * d, x7)
 
 
-@kernel
-def _planes_to_rows(start, stop, planes, stride, rows, keep, bits):
-    """Blocks start..stop of each plane to rows; planes are ``stride`` blocks apart.
+@inline
+def planes_to_rows_at(planes, plane, stride, blocks, square, rows, row):
+    """Rows of ``blocks`` <= WIDE_BLOCKS blocks of 128 planes.
 
-    ``keep`` = 1 leaves bit 0 of the rows; 0 replaces it by the bits of ``bits`` (one block per 128 rows).
+    ``plane`` is the word of the first block of plane 0 and ``stride`` the words from one plane to the next; ``row`` is
+    the word of the first row. ``square`` is scratch for 128 * WIDE_WORDS words.
     """
-    square = np.empty(128 * WIDE_WORDS, dtype=np.uint64)
-    keep_low = set128(np.uint64(0xFFFFFFFFFFFFFFFE) | np.uint64(keep), np.uint64(0xFFFFFFFFFFFFFFFF))
-    block = start
-    while block < stop:
-        count = min(WIDE_BLOCKS, stop - block)
-        if count == WIDE_BLOCKS:
-            for c in range(128):
-                store_wide(square, c * WIDE_WORDS, load_wide(planes, 2 * (c * stride + block)))
+    if blocks == WIDE_BLOCKS:
+        for c in range(128):
+            store_wide(square, c * WIDE_WORDS, load_wide(planes, plane + c * stride))
+    else:
+        for c in range(128):
+            for v in range(blocks):
+                store128(square, c * WIDE_WORDS + 2 * v, load128(planes, plane + c * stride + 2 * v))
+    transpose_square(square)
+    for v in range(blocks):
+        for a in range(128):
+            store128(rows, row + 2 * (128 * v + a), load128(square, a * WIDE_WORDS + 2 * v))
+
+
+@inline
+def rows_to_planes_at(rows, row, blocks, square, planes, plane, stride):
+    """The inverse of :func:`planes_to_rows_at`, with the same arguments."""
+    for v in range(blocks):
+        for a in range(128):
+            store128(square, a * WIDE_WORDS + 2 * v, load128(rows, row + 2 * (128 * v + a)))
+    transpose_square(square)
+    for c in range(128):
+        if blocks == WIDE_BLOCKS:
+            store_wide(planes, plane + c * stride, load_wide(square, c * WIDE_WORDS))
         else:
-            for c in range(128):
-                for v in range(count):
-                    store128(square, c * WIDE_WORDS + 2 * v, load128(planes, 2 * (c * stride + block + v)))
-        transpose_square(square)
-        for v in range(count):
-            for half in range(2):
-                low = np.uint64(0)
-                if keep == 0:
-                    low = bits[2 * (block + v) + half]
-                for a in range(64):
-                    row = 64 * half + a
-                    value = load128(square, row * WIDE_WORDS + 2 * v) & keep_low
-                    value |= set128(low & np.uint64(1), np.uint64(0))
-                    store128(rows, 2 * (128 * (block + v) + row), value)
-                    low >>= np.uint64(1)
-        block += count
+            for v in range(blocks):
+                store128(planes, plane + c * stride + 2 * v, load128(square, c * WIDE_WORDS + 2 * v))
+
+
+@kernel
+def _planes_to_rows(start, stop, planes, stride, rows):
+    square = np.zeros(128 * WIDE_WORDS, dtype=np.uint64)
+    for block in range(start, stop, WIDE_BLOCKS):
+        blocks = min(WIDE_BLOCKS, stop - block)
+        planes_to_rows_at(planes, 2 * block, 2 * stride, blocks, square, rows, 256 * block)
 
 
 @kernel
 def _rows_to_planes(start, stop, rows, planes, stride):
     square = np.zeros(128 * WIDE_WORDS, dtype=np.uint64)
-    block = start
-    while block < stop:
-        count = min(WIDE_BLOCKS, stop - block)
-        for v in range(count):
-            for a in range(128):
-                store128(square, a * WIDE_WORDS + 2 * v, load128(rows, 2 * (128 * (block + v) + a)))
-        transpose_square(square)
-        for c in range(128):
-            for v in range(count):
-                store128(planes, 2 * (c * stride + block + v), load128(square, c * WIDE_WORDS + 2 * v))
-        block += count
-
-
-_NO_BITS = np.zeros(2, dtype=np.uint64)
+    for block in range(start, stop, WIDE_BLOCKS):
+        blocks = min(WIDE_BLOCKS, stop - block)
+        rows_to_planes_at(rows, 256 * block, blocks, square, planes, 2 * block, 2 * stride)
 
 
 def planes_to_rows(planes: Words, blocks: int | None = None, workers: Workers = ONE) -> Words:
@@ -167,26 +165,8 @@ def planes_to_rows(planes: Words, blocks: int | None = None, workers: Workers = 
     if used > stride:
         raise ValueError(f"{used} blocks of {stride}")
     rows = np.empty((128 * used, 2), dtype=np.uint64)
-    workers.run(_planes_to_rows, used, flat(planes), stride, rows.reshape(-1), 1, _NO_BITS, align=WIDE_BLOCKS)
+    workers.run(_planes_to_rows, used, flat(planes), stride, rows.reshape(-1), align=WIDE_BLOCKS)
     return rows
-
-
-def planes_to_rows_with(planes: Words, bits: Words, workers: Workers = ONE) -> Words:
-    """As :func:`planes_to_rows` for as many blocks as ``bits`` (nb, 2) has; these replace bit 0 of the rows."""
-    rows = np.empty((128 * bits.shape[0], 2), dtype=np.uint64)
-    planes_to_rows_into(planes, bits, rows, workers)
-    return rows
-
-
-def planes_to_rows_into(planes: Words, bits: Words, rows: Words, workers: Workers = ONE) -> None:
-    """:func:`planes_to_rows_with` into ``rows``, a C-contiguous uint64 array (128 * nb, 2)."""
-    stride, used = planes.shape[1], bits.shape[0]
-    if planes.ndim != 3 or planes.shape[0] != 128 or planes.shape[2] != 2 or used > stride:
-        raise ValueError(f"planes {planes.shape} and bits {bits.shape} do not fit")
-    if rows.shape != (128 * used, 2) or rows.dtype != np.uint64 or not rows.flags.c_contiguous:
-        raise ValueError(f"rows must be a contiguous uint64 array ({128 * used}, 2), not {rows.shape}")
-    target = rows.reshape(-1)
-    workers.run(_planes_to_rows, used, flat(planes), stride, target, 0, flat(bits), align=WIDE_BLOCKS)
 
 
 def rows_to_planes(rows: Words, workers: Workers = ONE) -> Words:

@@ -13,6 +13,7 @@ from engine.mpc.session import Session
 from engine.mpc.shares import Shares
 from engine.oracle import COTFS, COTV, RO, same
 from engine.ot import softspoken
+from engine.ot.softspoken import Extension
 
 
 class BitExtension:
@@ -27,8 +28,9 @@ class BitExtension:
         self.shape = (params.trees, self.blocks + 1, 2)
         #: nb data blocks and one sacrificial block, the same towards everybody
         self.x = session.random.blocks(f"bits/{batch}", self.blocks + 1)
-        self.planes_v: dict[int, np.ndarray] = {}
-        self.planes_w: dict[int, np.ndarray] = {}
+        self.shares = Shares.empty(len(session.peers), self.count)
+        self.columns_v: dict[int, Extension] = {}
+        self.columns_w: dict[int, Extension] = {}
         self.challenge_out: dict[int, bytes] = {}
         self.challenge_in: dict[int, bytes] = {}
 
@@ -37,19 +39,28 @@ class BitExtension:
         return self.x
 
     def corrections(self) -> None:
-        """COT_D: send the corrections, receive everybody's and compute the key planes."""
+        """COT_D: send the corrections, receive everybody's and compute MACs and keys."""
         session, batch = self.session, self.batch
-        for peer in session.peers:
-            d, self.planes_v[peer] = softspoken.extend_bits(
-                self.correlation.bits[peer], self.bits_for(peer), self.offset, session.workers
+        for place, peer in enumerate(session.peers):
+            d, self.columns_v[peer] = softspoken.extend_bits(
+                self.correlation.bits[peer],
+                self.bits_for(peer),
+                self.offset,
+                session.workers,
+                self.shares.macs[place],
             )
             session.channel.send(peer, "COT_D", d, a=batch)
             self._challenge(self.challenge_out, peer, session.party, d, peer)
-        for peer in session.peers:
+        for place, peer in enumerate(session.peers):
             d = session.channel.recv(peer, "COT_D", np.uint64, self.shape, a=batch)
             self._challenge(self.challenge_in, session.party, peer, d, peer)
-            self.planes_w[peer] = softspoken.extend_keys(
-                self.correlation.keys[peer], self.correlation.alpha, d, self.offset, session.workers
+            self.columns_w[peer] = softspoken.extend_keys(
+                self.correlation.keys[peer],
+                self.correlation.alpha,
+                d,
+                self.offset,
+                session.workers,
+                self.shares.keys[place],
             )
         session.channel.round("COT_D")
 
@@ -67,9 +78,9 @@ class BitExtension:
             coin = self.coins.open("cot", batch)
             sent = received = dict.fromkeys(session.peers, coin)
         first = session.peers[0]
-        own = softspoken.fold_planes(sent[first], self.x[None])[0]
+        own = softspoken.fold_stream(sent[first], self.x, session.workers)
         for peer in session.peers:
-            folded = softspoken.fold_planes(sent[peer], self.planes_v[peer])
+            folded = softspoken.fold(sent[peer], self.columns_v[peer], session.workers)
             session.channel.send(peer, "COT_V", self.digest(peer, session.party, folded), a=batch)
         x_folds = session.broadcast("COT_X", own.tobytes(), 16, a=batch)
         for peer in session.peers:
@@ -83,20 +94,16 @@ class BitExtension:
         """E_e = F(W_e) xor (bit e of D) X."""
         bits = np.unpackbits(self.session.delta.view(np.uint8), bitorder="little").astype(np.uint64)
         mask = (np.uint64(0) - bits)[:, None]
-        return softspoken.fold_planes(challenge, self.planes_w[peer]) ^ (mask & x_fold[None, :])
+        folded = softspoken.fold(challenge, self.columns_w[peer], self.session.workers)
+        return folded ^ (mask & x_fold[None, :])
 
     def digest(self, i: int, j: int, folded: np.ndarray) -> bytes:
         """v_{i,j} from the 128 folds."""
         return RO(COTV, self.session.sid, self.batch, i, j, np.ascontiguousarray(folded))
 
     def output(self) -> Shares:
-        """6.3: rows of the planes with the LSB convention; the planes are given up."""
-        shares = Shares.empty(len(self.session.peers), self.count)
-        data = self.x[: self.blocks]
-        for index, peer in enumerate(self.session.peers):
-            softspoken.rows(self.planes_v.pop(peer), data, shares.macs[index], self.session.workers)
-            softspoken.rows(self.planes_w.pop(peer), None, shares.keys[index], self.session.workers)
-        return shares
+        """6.3: the checked shares."""
+        return self.shares
 
 
 def run(session: Session, correlation: Correlation, coins: Coins, batch: int) -> Shares:

@@ -4,21 +4,22 @@ For an ordered pair (i -> j), P_j is the bit holder (knows all leaves, chooses t
 all leaves but alpha_t of each tree; the alphas are its global key D). Everything is a function of the arguments: a
 batch needs the schedules of the leaf seeds, its stream offset and its shape, and keeps no state.
 
-Planes are uint64 (128, nb + 1, 2): nb data blocks and one sacrificial block. Afterwards, for each column e,
-
-    V_e = W_e xor (bit e of D) x.
+There are nb data blocks and one sacrificial block. For each of the 128 columns e, V_e = W_e xor (bit e of D) x; columns
+are transposed at once, so that row a is an authenticated bit: M_a = K_a xor x_a D.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kernels import extension
+from engine.kernels import extension, gf128
 from engine.kernels.gf128 import flat
 from engine.kernels.parallel import ONE, Workers
 from engine.kernels.prg import key_schedule
-from engine.kernels.transpose import planes_to_rows_into
 
 Words = NDArray[np.uint64]
 
@@ -43,22 +44,46 @@ def alpha_masks(alpha: NDArray[np.uint8], k: int) -> Words:
     return np.ascontiguousarray(np.uint64(0) - bits.reshape(-1))
 
 
-def extend_bits(schedules: Words, x: Words, offset: int, workers: Workers = ONE) -> tuple[Words, Words]:
-    """Bit holder: uint64 (T, q, 22) and x (nb + 1, 2) -> corrections d (T, nb + 1, 2), planes V (128, nb + 1, 2)."""
+@dataclass(frozen=True, repr=False)
+class Extension:
+    """One holder's outcome: ``rows`` (128 * nb, 2) with the LSB convention of 6.3, M for bit holders, K for key holders.
+
+    What the check of 6.2 needs besides: ``column`` (nb + 1, 2), column 0 before its bits were replaced, and ``last``
+    (128, 2), the sacrificial block of every column.
+    """
+
+    rows: Words
+    column: Words
+    last: Words
+
+
+def extend_bits(
+    schedules: Words, x: Words, offset: int, workers: Workers = ONE, rows: Words | None = None
+) -> tuple[Words, Extension]:
+    """Bit holder: uint64 (T, q, 22) and x (nb + 1, 2) -> corrections d (T, nb + 1, 2) and M.
+
+    The LSB of row a is bit a of x. With ``rows`` (128 * nb, 2) these are written there.
+    """
     trees, k = _shape(schedules)
     blocks = x.shape[0]
     d = np.empty((trees, blocks, 2), dtype=np.uint64)
-    planes = np.empty((COLUMNS, blocks, 2), dtype=np.uint64)
     unused = np.zeros(COLUMNS, dtype=np.uint64)
-    arrays = (flat(x), d.reshape(-1), unused, planes.reshape(-1))
-    workers.run(extension.extend, blocks, flat(schedules), trees, k, 0, offset, *arrays, blocks, align=extension.SPAN)
-    return d, planes
+    out = _extension(blocks, rows)
+    _run(workers, blocks, (flat(schedules), trees, k, 0, offset, flat(x), d.reshape(-1), unused), out)
+    return d, out
 
 
-def extend_keys(schedules: Words, alpha: NDArray[np.uint8], d: Words, offset: int, workers: Workers = ONE) -> Words:
-    """Key holder: uint64 (T, q, 22), alpha uint8 (T,), d (T, nb + 1, 2) -> planes W (128, nb + 1, 2).
+def extend_keys(
+    schedules: Words,
+    alpha: NDArray[np.uint8],
+    d: Words,
+    offset: int,
+    workers: Workers = ONE,
+    rows: Words | None = None,
+) -> Extension:
+    """Key holder: uint64 (T, q, 22), alpha uint8 (T,), d (T, nb + 1, 2) -> K, whose LSBs are 0.
 
-    The entry of leaf alpha_t is never used, whatever it holds.
+    The entry of leaf alpha_t is never used, whatever it holds. With ``rows`` (128 * nb, 2) these are written there.
     """
     trees, k = _shape(schedules)
     if d.ndim != 3 or d.shape[0] != trees or alpha.shape != (trees,):
@@ -66,46 +91,43 @@ def extend_keys(schedules: Words, alpha: NDArray[np.uint8], d: Words, offset: in
     blocks = d.shape[1]
     masks = alpha_masks(alpha, k)
     moved = np.array(schedules, dtype=np.uint64, order="C").reshape(-1)
-    planes = np.empty((COLUMNS, blocks, 2), dtype=np.uint64)
-    arrays = (np.zeros(2, dtype=np.uint64), flat(d), masks, planes.reshape(-1))
+    out = _extension(blocks, rows)
     try:
         extension.relabel(moved, trees, k, masks)
-        workers.run(extension.extend, blocks, moved, trees, k, 1, offset, *arrays, blocks, align=extension.SPAN)
+        _run(workers, blocks, (moved, trees, k, 1, offset, np.zeros(2, np.uint64), flat(d), masks), out)
     finally:
         moved[:] = 0
         masks[:] = 0
-    return planes
+    return out
 
 
-def fold_planes(chi: bytes, planes: Words, workers: Workers = ONE) -> Words:
-    """F of each stream (section 6.2): uint64 (P, nb + 1, 2) -> uint64 (P, 2)."""
-    if planes.ndim != 3 or planes.shape[1] < 1 or planes.shape[2] != 2:
-        raise ValueError(f"planes must have shape (P, nb + 1, 2), not {planes.shape}")
-    count, blocks, _ = planes.shape
-    parts = workers.run(
-        extension.fold_planes,
-        blocks - 1,
-        key_schedule(chi),
-        flat(planes),
-        count,
-        blocks,
-        align=extension.CHUNK,
-    )
-    total = planes[:, -1, :].copy()
-    for part in parts:
-        total ^= part.reshape(count, 2)
+def fold(chi: bytes, columns: Extension, workers: Workers = ONE) -> Words:
+    """F of each of the 128 columns (section 6.2): uint64 (128, 2)."""
+    blocks = len(columns.column) - 1
+    arrays = (flat(columns.rows), flat(columns.column))
+    total = columns.last.copy()
+    for part in workers.run(extension.fold_rows, blocks, key_schedule(chi), *arrays, align=extension.SPAN):
+        total ^= part.reshape(COLUMNS, 2)
     return total
 
 
-def rows(planes: Words, bits: Words | None, out: Words | None = None, workers: Workers = ONE) -> Words:
-    """Section 6.3: planes uint64 (128, nb + 1, 2) -> rows (128 * nb, 2) without the sacrificial block.
+def fold_stream(chi: bytes, stream: Words, workers: Workers = ONE) -> Words:
+    """F of one stream: uint64 (nb + 1, 2) -> uint64 (2,)."""
+    if stream.ndim != 2 or len(stream) < 1 or stream.shape[1] != 2:
+        raise ValueError(f"a stream must have shape (nb + 1, 2), not {stream.shape}")
+    return gf128.fold(chi, stream[:-1], 0, workers) ^ stream[-1]
 
-    The LSB of row a becomes bit a of ``bits`` (uint64 (nb or nb + 1, 2), bit holder) or 0 (None, key holder). With
-    ``out`` the rows are written there.
-    """
-    blocks = planes.shape[1] - 1
-    if out is None:
-        out = np.empty((128 * blocks, 2), dtype=np.uint64)
-    lows = np.zeros((blocks, 2), dtype=np.uint64) if bits is None else bits[:blocks]
-    planes_to_rows_into(planes, lows, out, workers)
-    return out
+
+def _extension(blocks: int, rows: Words | None) -> Extension:
+    if blocks < 1:
+        raise ValueError("there is no sacrificial block")
+    shape = (COLUMNS * (blocks - 1), 2)
+    target = np.empty(shape, dtype=np.uint64) if rows is None else rows
+    if target.shape != shape or target.dtype != np.uint64 or not target.flags.c_contiguous:
+        raise ValueError(f"rows must be a contiguous uint64 array {shape}, not {target.shape}")
+    return Extension(target, np.empty((blocks, 2), dtype=np.uint64), np.empty((COLUMNS, 2), dtype=np.uint64))
+
+
+def _run(workers: Workers, blocks: int, arguments: tuple[Any, ...], out: Extension) -> None:
+    arrays = (out.rows.reshape(-1), out.column.reshape(-1), out.last.reshape(-1))
+    workers.run(extension.extend, blocks, *arguments, *arrays, align=extension.SPAN)

@@ -23,7 +23,7 @@ def extension(k: int) -> list[np.ndarray]:
     x = random_blocks(k, 70, 2)
     d, v = softspoken.extend_bits(schedules, x, 5)
     w = softspoken.extend_keys(schedules, alpha, d, 5)
-    return [d, v, w, softspoken.fold_planes(SEED, v), softspoken.rows(v, x), softspoken.rows(w, None)]
+    return [d, v.rows, v.column, v.last, w.rows, w.column, w.last, softspoken.fold(SEED, v), softspoken.fold(SEED, w)]
 
 
 def results() -> dict[str, list[np.ndarray]]:

@@ -28,17 +28,6 @@ def test_one_bit():
     assert int(rows[197, 1]) == 1 << (77 - 64)
 
 
-@pytest.mark.parametrize("blocks", [1, 4, 7])
-def test_replaced_low_bits(blocks):
-    planes = random_blocks(blocks, 128, blocks + 1, 2)
-    lows = random_blocks(99, blocks, 2)
-    rows = transpose.planes_to_rows_with(planes, lows)
-    expected = reference.transpose(np.ascontiguousarray(planes[:, :blocks]))
-    expected[:, 0] &= np.uint64(0xFFFFFFFFFFFFFFFE)
-    expected[:, 0] |= np.unpackbits(lows.view(np.uint8).reshape(-1), bitorder="little").astype(np.uint64)
-    assert np.array_equal(rows, expected)
-
-
 def test_first_blocks_only():
     planes = random_blocks(5, 128, 6, 2)
     assert np.array_equal(transpose.planes_to_rows(planes, 4), reference.transpose(planes)[: 4 * 128])
@@ -59,11 +48,6 @@ def test_shapes_are_checked():
         transpose.planes_to_rows(random_blocks(1, 64, 2, 2))
     with pytest.raises(ValueError, match="128"):
         transpose.rows_to_planes(random_blocks(1, 127, 2))
-    planes, lows = random_blocks(1, 128, 2, 2), random_blocks(1, 1, 2)
-    with pytest.raises(ValueError, match="contiguous"):
-        transpose.planes_to_rows_into(planes, lows, np.empty((127, 2), dtype=np.uint64))
-    with pytest.raises(ValueError, match="do not fit"):
-        transpose.planes_to_rows_into(planes, random_blocks(1, 3, 2), np.empty((384, 2), dtype=np.uint64))
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 130])

@@ -126,21 +126,15 @@ class OtherKeyConsistently(OtherKeyTowards):
 
         class Extension(BitExtension):
             def corrections(self):
+                """The keys of the last pair again, under its own alphas."""
                 super().corrections()
-                w = self.planes_w[pre.last]
-                # The planes of the last pair again, under its own alphas: d is what W holds beyond the streams.
-                self.fix(w)
-
-            def fix(self, w):
-                session = self.session
-                streams = softspoken.extend_keys(
+                self.columns_w[pre.last] = softspoken.extend_keys(
                     self.correlation.keys[pre.last],
                     pre.alphas[pre.last],
                     self.last_d,
                     self.offset,
-                    session.workers,
+                    rows=self.shares.keys[self.session.peers.index(pre.last)],
                 )
-                self.planes_w[pre.last] = streams
 
             def _challenge(self, table, i, j, d, peer):
                 if peer == pre.last and i == self.session.party:

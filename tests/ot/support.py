@@ -7,7 +7,8 @@ import hashlib
 import numpy as np
 
 from engine.kernels.prg import key_schedules
-from engine.ot import ggm
+from engine.kernels.transpose import rows_to_planes
+from engine.ot import ggm, softspoken
 
 SID = bytes(range(32))
 
@@ -75,3 +76,10 @@ class Extension:
     def masks(self) -> np.ndarray:
         """0 - (bit e of D): uint64 (128,)."""
         return np.uint64(0) - self.bits.astype(np.uint64)
+
+
+def planes(extension: softspoken.Extension) -> np.ndarray:
+    """All columns of one holder with their sacrificial blocks, as section 6.1 writes them: uint64 (128, nb + 1, 2)."""
+    data = rows_to_planes(extension.rows)
+    data[0] = extension.column[:-1]
+    return np.concatenate([data, extension.last[:, None]], axis=1)
