@@ -46,7 +46,7 @@ def alpha_masks(alpha: NDArray[np.uint8], k: int) -> Words:
 
 @dataclass(frozen=True, repr=False)
 class Extension:
-    """One holder's outcome: ``rows`` (128 * nb, 2) with the LSB convention of 6.3, M for bit holders, K for key holders.
+    """One holder's outcome: ``rows`` (128 * nb, 2) with the LSB convention of 6.3, M of bit holders, K of key holders.
 
     What the check of 6.2 needs besides: ``column`` (nb + 1, 2), column 0 before its bits were replaced, and ``last``
     (128, 2), the sacrificial block of every column.

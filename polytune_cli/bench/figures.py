@@ -21,12 +21,16 @@ STAGES = {
 
 @dataclass(frozen=True)
 class PartyFigures:
-    """What one party measured: wall seconds in total and per phase, bytes it wrote, flights it waited for."""
+    """What one party measured: wall seconds in total and per phase, bytes it wrote, flights it waited for.
+
+    ``cpu_seconds`` is the processor time of its process, None where parties share one.
+    """
 
     seconds: float
     phases: dict[str, float]
     bytes_sent: int
     rounds: int
+    cpu_seconds: float | None = None
 
     @classmethod
     def from_stats(cls, stats: Any, bytes_sent: int | None = None) -> PartyFigures:
@@ -92,6 +96,7 @@ class Figures:
             "bytes_per_and": round(sum(sent) / max(self.and_gates, 1), 3),
             "rounds": max(party.rounds for party in run.parties),
             "ands_per_second": round(self.and_gates / run.total, 1) if run.total else 0.0,
+            "cpu_seconds": [party.cpu_seconds for party in run.parties],
             "peak_rss_bytes": list(run.peak_rss),
             "compile_seconds": round(run.compile_seconds, 6),
             "kernel_seconds": round(run.kernel_seconds, 6),

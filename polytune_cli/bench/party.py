@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from time import process_time
 from typing import Any
 
 from engine.errors import PolytuneError
@@ -44,7 +45,9 @@ def _work(answers: Any) -> int:
     _say(answers, {"compile_seconds": compile_seconds, "kernel_seconds": kernel_seconds})
     if sys.stdin.readline().strip() != "go":
         return 1
+    start = process_time()
     figures, output = run_party(case, task["party"], task["ports"], task["run_id"], task["options"])
+    figures = replace(figures, cpu_seconds=round(process_time() - start, 6))
     bits = None if output is None else "".join(map(str, output.tolist()))
     _say(answers, {"figures": asdict(figures), "output": bits, "peak_rss": peak_rss_bytes()})
     return 0
