@@ -32,6 +32,7 @@ FIELDS = {
     "bytes_per_and",
     "rounds",
     "ands_per_second",
+    "cpu_seconds",
     "peak_rss_bytes",
 }
 
