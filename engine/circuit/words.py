@@ -124,11 +124,22 @@ class Words(GateStore):
         return self._shift(given, amount, left=0, fill=given[..., 0] if signed else None)
 
     def at_least(self, x: ArrayLike, bound: int) -> Lits:
-        """x >= bound for a number known now; unsigned; at most n - 1 ANDs."""
-        width = np.asarray(x).shape[-1]
-        if bound >= 1 << width:
-            return self.less(x, x)
-        return self.less(x, number(bound, width)) ^ 1
+        """x >= bound for a number known now; unsigned; at most n - 1 ANDs.
+
+        The bits above those of the bound are one running OR from the top, which all bounds on x share.
+        """
+        given = np.asarray(x, np.int64)
+        width, used = given.shape[-1], bound.bit_length()
+        if used > width or bound <= 0:
+            return np.full(given.shape[:-1], int(bound <= 0), np.int64)[()]
+        low = given[..., width - used :]
+        reached = self.less(low, number(bound, used)) ^ 1
+        if used == width:
+            return reached
+        rows = one_batch(given, (_count(given.shape[:-1]), width))[:, : width - used].copy()
+        for part in self._parts(len(rows), width):
+            kernels.running_or(rows[part], self._gates, self._table)
+        return self.or_(_shaped(rows[:, -1].copy(), given.shape[:-1]), reached)
 
     # -- kernels -------------------------------------------------------------------------------------------------
 

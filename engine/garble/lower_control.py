@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from engine.garble import typed as t
 from engine.garble.lower_base import Lits, one, unit
-from engine.garble.lower_joins import JoinLowering
+from engine.garble.lower_joins import JoinLowering, needs_match
 from engine.values import ArrayType
 
 
@@ -34,6 +34,8 @@ class ControlLowering(JoinLowering):
         return unit()
 
     def on_ForEach(self, node: t.ForEach) -> Lits:
+        if isinstance(node.iterable, t.JoinOf) and needs_match(node.pattern, node.body):
+            return self.for_matches(node, node.iterable)
         word = self.expr(node.iterable)
         type_ = self.type_of(node.iterable)
         assert isinstance(type_, ArrayType)

@@ -16,14 +16,28 @@ class JoinLowering(PatternLowering):
     def on_ForJoin(self, node: t.ForJoin) -> Lits:
         left, right, key_bits = self.tables(node.left, node.right, keyed=True)
         found = self.builder.join_rows(left, right, key_bits)
-        for match, row, other in zip(found.match.tolist(), found.left, found.right):
+        self.visit(found.match, np.concatenate((found.left, found.right), axis=1), node.pattern, node.body)
+        return unit()
+
+    def for_matches(self, node: t.ForEach, join: t.JoinOf) -> Lits:
+        """A loop over ``join`` whose body does nothing without a match: nothing needs to move to the end."""
+        left, right, key_bits = self.tables(join.left, join.right, keyed=join.keyed)
+        found = self.builder.join_rows(left, right, key_bits)
+        parts = [np.ones((len(found.match), 1), np.int64), found.left]
+        if join.keyed:
+            parts.append(found.right)
+        self.visit(found.match, np.concatenate(parts, axis=1), node.pattern, node.body)
+        return unit()
+
+    def visit(self, matches: Lits, rows: Lits, pattern: t.Pattern, body: t.Expr) -> None:
+        """The body once for each row, guarded by whether it is a match."""
+        for match, row in zip(matches.tolist(), rows):
             if match == 0:
                 continue
             self.state.enter(match)
-            self.bind(node.pattern, np.concatenate((row, other)))
-            self.expr(node.body)
+            self.bind(pattern, row)
+            self.expr(body)
             self.state.leave()
-        return unit()
 
     def on_JoinOf(self, node: t.JoinOf) -> Lits:
         left, right, key_bits = self.tables(node.left, node.right, keyed=node.keyed)
@@ -47,3 +61,15 @@ class JoinLowering(PatternLowering):
             second.reshape(two.size, two.element.bits),
             key.bits,
         )
+
+
+def needs_match(pattern: t.Pattern, body: t.Statement) -> bool:
+    """Whether a loop over ``join`` consists of one ``if hit`` or ``if hit && ...``, hit being the first component."""
+    if isinstance(body, t.BlockOf):
+        return len(body.statements) == 1 and needs_match(pattern, body.statements[0])
+    if not isinstance(pattern, t.PParts) or not isinstance(body, t.Branch) or body.otherwise is not None:
+        return False
+    hit, condition = pattern.items[0], body.condition
+    while isinstance(condition, t.Logic) and condition.operator == "&&":
+        condition = condition.left
+    return isinstance(hit, t.PBind) and isinstance(condition, t.Use) and condition.var == hit.var

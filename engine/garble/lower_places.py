@@ -34,6 +34,9 @@ class PlaceLowering(ExpressionLowering):
         if not node.operator:
             self.store(node, place, self.expr(node.value))
             return unit()
+        if node.operator == "^" and place.indices and not self.assigns(node.value):
+            self.store(node, place, self.expr(node.value), flip=True)
+            return unit()
         old = self.load(node, place)
         value = self.expr(node.value)
         if node.operator in "+-" and not place.indices:
@@ -89,8 +92,8 @@ class PlaceLowering(ExpressionLowering):
             rows = word.reshape(shape)
         return rows
 
-    def store(self, node: t.AssignTo, place: Place, value: Lits) -> None:
-        """Write a place."""
+    def store(self, node: t.AssignTo, place: Place, value: Lits, *, flip: bool = False) -> None:
+        """Write a place; ``flip``: XOR a value to a place with secret indices, which needs not be read for that."""
         state, positions = self.state, place.positions
         if not place.indices:
             state.write(node.var, positions, value)
@@ -105,7 +108,10 @@ class PlaceLowering(ExpressionLowering):
             inner = self.builder.decode(index, positions.shape[depth])
             chosen = self.builder.and_(chosen[..., None], inner)
         old = state.values[node.var][positions]
-        new = self.builder.mux(chosen[..., None], value, old)
+        if flip:
+            new = self.builder.xor(old, self.builder.and_(chosen[..., None], value))
+        else:
+            new = self.builder.mux(chosen[..., None], value, old)
         state.write(node.var, flat, new.reshape(-1), guarded=guarded)
 
     def is_increment(self, node: t.AssignTo) -> bool:

@@ -154,7 +154,25 @@ def less(b: Builder, x: Lits, y: Lits, signed: bool) -> int:
     if signed:
         width = max(significant(x), significant(y))
         x, y = x[-width:], y[-width:]
+    bound = known_number(y)
+    if bound is not None:
+        return _at_least(b, x, bound, signed) ^ 1
+    bound = known_number(x)
+    if bound is not None:
+        if signed and bound + 1 == 1 << (len(y) - 1):
+            return 0
+        return _at_least(b, y, bound + 1, signed)
     return int(b.less(x, y, signed))
+
+
+def _at_least(b: Builder, x: Lits, bound: int, signed: bool) -> int:
+    """x >= bound, a number given by its bits (or one more than the largest)."""
+    if not signed:
+        return int(b.at_least(x, bound))
+    bound = as_signed(bound % (1 << len(x)), len(x))
+    if bound >= 0:
+        return int(b.and_(x[0] ^ 1, b.at_least(x[1:], bound)))
+    return int(b.and_(x[0], b.at_least(x[1:] ^ 1, -bound))) ^ 1
 
 
 def _leading_zeros(word: Lits) -> int:

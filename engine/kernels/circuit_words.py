@@ -50,6 +50,14 @@ def carry(x, y, carry_in, out, G, H):
 
 
 @kernel
+def running_or(x, G, H):
+    """x[r, i] = x[r, 0] | ... | x[r, i], in place; int64 (R, n)."""
+    for r in range(x.shape[0]):
+        for i in range(1, x.shape[1]):
+            x[r, i] = gate_or(x[r, i - 1], x[r, i], G, H)
+
+
+@kernel
 def conditional_negate(x, s, out, G, H):
     """s ? -x : x (wrapping): x, out int64 (R, n), s int64 (R,). n - 1 ANDs, n - 2 for a constant s."""
     n = x.shape[1]

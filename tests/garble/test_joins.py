@@ -103,3 +103,27 @@ def test_broken_promises_give_some_value() -> None:
             count, bad = run(program, a, b)
             assert bad == 0
             assert count == len(common) if ordered else count <= 5
+
+
+@pytest.mark.parametrize(("n", "m"), SIZES)
+def test_loops_that_only_look_at_hits(n: int, m: int) -> None:
+    """`for (hit, ...) in join(a, b) { if hit ... }` gives what join_iter gives, panics included, for the same gates."""
+    head = f"(a: [(u8, u8); {n}], b: [(u8, u8); {m}]) -> (u64, u8) {{ let mut order = 1u64; let mut sum = 0u8;"
+    step = "{ order = order * 31 % 1000003 + (x as u64); sum += y; }"
+    source = f"""pub fn iter{head} for ((_, x), (_, y)) in join_iter(a, b) {{ if x < 150 {step} }} (order, sum) }}
+    pub fn hits{head} for (hit, (_, x), (_, y)) in join(a, b) {{ if hit && x < 150 {step} }} (order, sum) }}
+    pub fn rows{head} let rows = join(a, b); for (hit, (_, x), (_, y)) in rows {{ if hit && x < 150 {step} }}
+        (order, sum) }}"""
+    programs = [engine.compile_program(source, name) for name in ("iter", "hits", "rows")]
+    assert programs[0].circuit.and_gates == programs[1].circuit.and_gates
+    rng = random.Random(f"{n} {m}")
+    for _ in range(10):
+        pool = list(range(20))
+        found = []
+        for program in programs:
+            rng.seed(f"{n} {m} {_}")
+            try:
+                found.append(run(program, table(rng, pool, n), table(rng, pool, m)))
+            except engine.GarblePanic as panic:
+                found.append(panic.reason)
+        assert found[0] == found[1] == found[2]
