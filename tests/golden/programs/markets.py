@@ -177,7 +177,10 @@ def credit_score(rng: random.Random) -> Case:
     jobs = [
         rng.choice([("None",), ("Employed", rng.randrange(8)), ("Own", rng.choice([3, 9, 10, 500]))]) for _ in range(3)
     ]
-    people = [(rng.choice([1000, 50000, 2000000000]), rng.choice([17, 18, 24, 25, 64, 65, 90])) for _ in range(3)]
+    people = [
+        (rng.choice([1000, 5000, 30000, 50000] * 5 + [2000000000]), rng.choice([17, 18, 24, 25, 64, 65, 90]))
+        for _ in range(3)
+    ]
     register = sorted((i, rng.choice([0, 0, 1, 9]), rng.random() < 0.2) for i in rng.sample(range(20), 4))
     limit = rng.choice([10000, 100000])
 

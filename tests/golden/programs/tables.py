@@ -123,9 +123,15 @@ def vending_machine(rng: random.Random) -> Case:
 
 @program()
 def stack_machine(rng: random.Random) -> Case:
-    names = ["Add", "Sub", "Mul", "Div", "Dup", "Swap", "Nop"]
-    push = lambda: ("Push", rng.choice([0, 1, -1, 7, 300, -32768]))  # noqa: E731
-    code: list[tuple[str, int]] = [push(), *(rng.choice([push(), (rng.choice(names), 0)]) for _ in range(6))]
+    code: list[tuple[str, int]] = []
+    depth = 0
+    for _ in range(7):
+        names = ["Push", "Push", "Dup", "Add", "Sub", "Mul", "Div", "Swap", "Nop"]
+        if depth == 0 and rng.random() < 0.95:
+            names = ["Push", "Dup", "Nop"]
+        name = rng.choice(names)
+        depth += {"Push": 1, "Dup": 1, "Swap": 0, "Nop": 0}.get(name, -1)
+        code.append((name, rng.choice([0, 1, -1, 7, 7, 12, 300, -32768]) if name == "Push" else 0))
     start = rng.choice([3, -32768, 200])
 
     def result() -> tuple[int, int]:
