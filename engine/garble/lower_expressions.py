@@ -56,14 +56,9 @@ class ExpressionLowering(LoweringBase):
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
     def on_Repeat(self, node: t.Repeat) -> Lits:
-<<<<<<< HEAD
         type_ = self.type_of(node)  # first of all: it may be too large
         assert isinstance(type_, ArrayType)
         return np.tile(self.expr(node.value), type_.size)
-=======
-        self.type_of(node)  # refuses what is too large before it is built
-        return np.tile(self.expr(node.value), self.constants.size(node.size, node.span))
->>>>>>> 20e586d (Arrays that cannot be built are compile errors, not exhausted memory)
 
     # ---- access
 
