@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 import pytest
 
-import engine
 from engine import errors
 from engine.events import PHASES
 from engine.policy import model
@@ -148,26 +147,3 @@ def test_the_changelog_has_this_version() -> None:
     version = re.search(r"^version = (.+)$", setup, re.MULTILINE)
     assert version is not None
     assert f"## {version[1]}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-def examples() -> list[str]:
-    """The programs on the page about the language."""
-    page = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
-    return re.findall(r"```rust\n(.*?)```", page, re.DOTALL)
-
-
-@pytest.mark.parametrize("source", examples(), ids=lambda source: re.sub(r"\W+", "-", source)[:30])
-def test_examples_of_the_language_give_what_their_comments_say(source: str) -> None:
-    consts: dict[str, dict[str, int]] = {}
-    for party, name, value in re.findall(r"(PARTY_\d)::(\w+) = (\d+)", source.splitlines()[0]):
-        consts.setdefault(party, {})[name] = int(value)
-    program = engine.compile_program(source, consts=consts)
-    cases = re.findall(r"^// main: (.*) -> (.*)$", source, re.MULTILINE)
-    assert cases
-    for arguments, wanted in cases:
-        if wanted.startswith("panic "):
-            with pytest.raises(engine.GarblePanic) as caught:
-                program.evaluate(arguments.split("; "))
-            assert caught.value.reason == wanted.removeprefix("panic ")
-        else:
-            assert str(program.evaluate(arguments.split("; "))) == wanted
