@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from docs.examples import PAGES, Command, Example, blocks, commands, examples, write_files
+from docs.guide import PAGES, Command, Example, blocks, commands, examples, write_files
 
 EXAMPLES = [example for page in PAGES for example in examples(page)]
 COMMANDS = [command for page in PAGES for command in commands(page)]
-UPDATE = "run: python docs/examples.py, and read what it changed"
+UPDATE = "run: python docs/guide.py, and read what it changed"
 
 
 @pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.stem)

@@ -1,6 +1,6 @@
 """Run the examples in tutorial.md and language.md; write what they print.
 
-    python docs/examples.py            rewrite figures and outputs that have changed (read the difference!)
+    python docs/guide.py            rewrite figures and outputs that have changed (read the difference!)
 
 An example is a block of Garble. Its first lines, comments, say what is true of it:
 
@@ -10,11 +10,12 @@ An example is a block of Garble. Its first lines, comments, say what is true of 
     // main: 200; 100 -> panic Overflow
     // main: 300; 1 -> error input
     // ands: 32                        AND gates of main; `ands of NAME: 32` of another function
-    // error: type                     it does not compile; `error of NAME: compile` for another function
+    // error: type                     it does not compile
 
-A `text` block right after it is the error or panic as the compiler prints it. `console` blocks hold commands after
-`$ ` and what they print; there, and only there, `…` stands for text that differs each time. Blocks of Python and JSON whose
-first line is a comment with a file name are files, too. Figures and outputs can be rewritten, results can not.
+A `text` block right after it is the error or panic as the compiler prints it; without other claims that is the claim.
+`console` blocks hold commands after `$ ` and what they print; there, and only there, `…` stands for text that differs
+each time. Blocks of Python and JSON whose first line is a comment with a file name are files, too. Figures and outputs
+can be rewritten, results can not.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^(?://|#) ([\w.-]+\.\w+)$")
 CASE = re.compile(r"^// (\w+): (.*) -> (.*)$")
 ANDS = re.compile(r"^// ands(?: of (\w+))?: ([\d,]+)$", re.MULTILINE)
-ERROR = re.compile(r"^// error(?: of (\w+))?: (\w+)$", re.MULTILINE)
+ERROR = re.compile(r"^// error: (\w+)$", re.MULTILINE)
 CONSTANT = re.compile(r"(\w+)::(\w+) = ([\w-]+)")
 
 
@@ -104,22 +105,25 @@ class Example:
         matches = filter(None, map(CASE.match, self.header))
         return [(match[1], match[2].split("; "), match[3]) for match in matches]
 
+    @cached_property
     def error(self) -> str | None:
         """The category of the error that it is an example of."""
         match = ERROR.search("\n".join(self.header))
-        return match[2] if match else None
+        if match is None and self.shown is not None and not self.cases:
+            match = re.match("(\\w+) error", self.shown.text)
+        return match[1] if match else None
 
     def run(self) -> tuple[list[tuple[str, str]], list[Output]]:
-        """What the header says beside what is so, and the parts that can be rewritten."""
+        """What is claimed beside what is so, and the parts that can be rewritten."""
         import engine
 
         source, name = self.block.text, self.block.file
-        if match := ERROR.search(source):
+        if self.error is not None:
             try:
-                engine.compile_program(source, match[1] or "main", self.constants, name)
+                engine.compile_program(source, consts=self.constants, filename=name)
             except engine.GarbleError as error:
-                return [(match[2], error.category)], self._shown(str(error))
-            return [(match[2], "no error")], []
+                return [(self.error, error.category)], self._shown(str(error))
+            return [(self.error, "no error")], []
         results, errors = [], []
         for function, arguments, wanted in self.cases:
             program = engine.compile_program(source, function, self.constants, name)
