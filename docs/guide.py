@@ -32,7 +32,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "docs" / name for name in ("tutorial.md", "language.md")]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+PAGES = [TUTORIAL, ROOT / "docs" / "language.md"]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^(?://|#) ([\w.-]+\.\w+)$")
 CASE = re.compile(r"^// (\w+): (.*) -> (.*)$")

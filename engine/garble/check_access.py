@@ -15,7 +15,15 @@ WORDS = {
     "return": "`return` does not exist; the last expression of a block is its value",
     "break": "`break` does not exist; put the rest of the loop into an `if`",
     "continue": "`continue` does not exist; put the rest of the loop into an `if`",
+    "True": "write `true`",
+    "False": "write `false`",
     "self": "methods do not exist; write functions",
+}
+FUNCTIONS = {
+    "max": "`max` is built in for constants only",
+    "min": "`min` is built in for constants only",
+    "range": "a range is written `0..3`",
+    "len": "an array has the length of its type; use a constant",
 }
 
 
@@ -61,7 +69,7 @@ class AccessChecker(PatternChecker):
             return f"did you mean `{variants[0]}::{name}`?"
         close = nearest(name, [*self.definitions.functions, "join"]) if self.reporter.near(name, [name]) else None
         if close is None:
-            return "define it with `fn`" if name not in ("max", "min") else f"`{name}` is built in for constants only"
+            return FUNCTIONS.get(name, "define it with `fn`")
         self.calls.add(close)  # not unused as well
         return f"did you mean `{close}`?"
 

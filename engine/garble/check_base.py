@@ -10,7 +10,7 @@ from engine.garble import typed as t
 from engine.garble.definitions import Definitions
 from engine.garble.diagnostics import Span
 from engine.garble.scopes import Binding, Scopes, generalise
-from engine.garble.types import ERROR, INTS, ArrayT, T, Var, default_type, free_vars, prune, show, unify
+from engine.garble.types import DEFAULTED, ERROR, ArrayT, T, Var, default_type, free_vars, prune, show, unify
 from engine.values import IntType
 
 
@@ -56,7 +56,7 @@ class CheckerBase:
         if isinstance(found, ArrayT) and isinstance(expected, ArrayT) and found.size != expected.size:
             hint = "array sizes are compared as they are written"
         elif isinstance(found, IntType) and isinstance(expected, IntType):
-            hint = f"convert it with `as {expected}`"
+            hint = default_hint(found, expected) or f"convert it with `as {expected}`"
         self.error(span, f"expected {show(expected)}, found {show(found)}", hint)
         return False
 
@@ -69,7 +69,7 @@ class CheckerBase:
         var = next(self.numbers)
         if mutable:
             for open_var in free_vars(type_):
-                unify(open_var, INTS["i32"])
+                unify(open_var, DEFAULTED)
             self.scopes.declare(Binding(name, var, type_, True))
         else:
             self.scopes.declare(Binding(name, var, type_, False, generalise(type_)))
@@ -99,3 +99,11 @@ class CheckerBase:
 def count(number: int, what: str) -> str:
     """``1 field``, ``2 fields``."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def default_hint(left: T, right: T) -> str:
+    """The cure for two integer types of which one was nobody's choice, else nothing."""
+    if left is not DEFAULTED and right is not DEFAULTED:
+        return ""
+    wanted = right if left is DEFAULTED else left
+    return f"a number without suffix in `let mut` is an i32; give it a suffix there, as in `0{wanted}`"

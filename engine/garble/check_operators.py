@@ -7,6 +7,7 @@ from dataclasses import replace
 from engine.garble import syntax as s
 from engine.garble import typed as t
 from engine.garble.check_access import AccessChecker
+from engine.garble.check_base import default_hint
 from engine.garble.diagnostics import Span
 from engine.garble.types import BOOL, ERROR, U8, ErrorT, NamedT, T, Var, prune, show, unify
 from engine.values import BoolType, IntType
@@ -88,7 +89,7 @@ class OperatorChecker(AccessChecker):
             other = right if isinstance(left, Var) else left
             return "give the number its type, such as `1u8`" if isinstance(other, Var | IntType) else ""
         if isinstance(left, BoolType | IntType) and isinstance(right, BoolType | IntType):
-            return "there are no implicit conversions; cast one with `as`"
+            return default_hint(left, right) or "there are no implicit conversions; cast one with `as`"
         return "both operands must have one type"
 
     def inexact(self, type_: T) -> None:

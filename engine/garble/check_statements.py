@@ -124,7 +124,7 @@ class StatementChecker(ExpressionChecker):
             self.error(
                 node.span,
                 f"incompatible operand types: {show(type_)} and {show(value.type)}",
-                "there are no implicit conversions; cast one with `as`",
+                self.conversion(type_, value.type),
             )
         elif node.operator in BITWISE:
             self.operation(node.operator, type_, value.type, node.span, node.place.span)

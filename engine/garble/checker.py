@@ -93,6 +93,5 @@ def check_unused(definitions: Definitions, calls: dict[str, set[str]]) -> None:
             work += calls.get(name, set())
     for item in definitions.functions.values():
         if item.name not in reached:
-            definitions.reporter.add(
-                item.name_span, f"unused function `{item.name}`", "call it from a pub function, or remove it"
-            )
+            hint = "declare it `pub fn`" if item.name == "main" else "call it from a pub function, or remove it"
+            definitions.reporter.add(item.name_span, f"unused function `{item.name}`", hint)

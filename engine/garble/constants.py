@@ -62,7 +62,11 @@ class Constants:
         values = self.given.get(party, {})
         if name not in values:
             if not any(full in item.message for item in self.reporter.found):
-                self.reporter.add(span, f"missing constant `{full}` of type {type_}", f"supply a value for {full}")
+                self.reporter.add(
+                    span,
+                    f"missing constant `{full}` of type {type_}",
+                    f"supply it: `--const {full}=...` of a command, `constants` of a policy",
+                )
             return None
         try:
             value = external_value(values[name], type_)

@@ -12,6 +12,19 @@ BRACES = {"{": 1, "}": -1}
 BRACKETS = {"(": 1, "[": 1, ")": -1, "]": -1}
 TOP_LEVEL = frozenset(["const", "struct", "enum", "fn", "pub"])
 
+# Words of Rust, Python and SQL, and what to write here.
+OTHER_WORDS = {
+    "while": "for",
+    "loop": "for",
+    "return": "the last expression of the block",
+    "impl": "functions",
+    "and": "`&&`",
+    "or": "`||`",
+    "not": "`!`",
+    "elif": "`else if`",
+    "def": "`fn`",
+}
+
 
 class ParseFailure(Exception):
     """The current item or statement cannot be read; the mistake was reported already."""
@@ -74,7 +87,7 @@ class Cursor:
 
     def failure(self, message: str, hint: str = "", span: Span | None = None) -> ParseFailure:
         """Report a mistake; the caller raises what comes back to give up on what is being read."""
-        self.reporter.add(span or self.token.span, message, hint)
+        self.reporter.add(span or self.token.span, message, other_word(self.token.text) or hint)
         return ParseFailure()
 
     def missing(self, what: str, message: str, hint: str = "") -> ParseFailure:
@@ -134,6 +147,11 @@ class Cursor:
             self.advance()
         while self.token.kind != "end" and not self.at_item:
             self.advance()
+
+
+def other_word(name: str) -> str:
+    """What to write instead of a word of another language; empty for other words."""
+    return f"`{name}` does not exist; use {OTHER_WORDS[name]}" if name in OTHER_WORDS else ""
 
 
 def describe(token: Token) -> str:

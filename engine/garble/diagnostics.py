@@ -110,6 +110,8 @@ def excerpt(span: Span, lines: list[str]) -> list[str]:
     """Source lines around a span, two lines of context, the span underlined with ``^``; long spans are shortened."""
     first = max(0, span.start_line - CONTEXT_LINES)
     last = min(len(lines) - 1, span.end_line + CONTEXT_LINES)
+    while last > span.end_line and not lines[last].strip():
+        last -= 1  # the end of a file is no line, and blank ones are no context
     gutter = len(str(last + 1))
     offset = max(0, span.start_column - WIDTH // 2) if span.start_column > WIDTH - 20 else 0
     shown = [f"{'':{gutter}} |"]

@@ -19,9 +19,9 @@ FRACTION = re.compile(r"\.[0-9]+[A-Za-z0-9_]*")
 SPACE = re.compile(r"[ \t\r\n]+")
 COMMENT_MARK = re.compile(r"/\*|\*/")
 HINTS = {
-    "#": "attributes do not exist",
+    "#": "attributes do not exist; a comment begins with `//`",
     "@": "patterns with `@` do not exist",
-    "?": "panics need no `?`; the first one ends the program",
+    "?": "`?` does not exist; choose with `if c { a } else { b }`",
     "~": "the operator that flips all bits is `!`",
     "$": "macros do not exist",
     "\ufeff": "save the file without a byte order mark",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.garble import syntax as s
-from engine.garble.cursor import ParseFailure, describe
+from engine.garble.cursor import OTHER_WORDS, ParseFailure, describe, other_word
 from engine.garble.diagnostics import Reporter, shorten
 from engine.garble.lexer import Token
 from engine.garble.parse_expressions import ExpressionParser
@@ -18,12 +18,6 @@ TOP_HINTS = {
     "static": "use `const`",
     "type": "type aliases do not exist; use a struct",
     "trait": "traits do not exist",
-}
-RUST_WORDS = {
-    "while": "for",
-    "loop": "for",
-    "return": "the last expression of the block",
-    "impl": "functions",
 }
 
 
@@ -58,7 +52,8 @@ class Parser(ExpressionParser):
             return self.enum_item(start)
         if kind == "fn":
             return self.function_item(start, public)
-        hint = TOP_HINTS.get(self.token.text, "expected fn, pub fn, struct, enum or const")
+        word = self.token.text
+        hint = TOP_HINTS.get(word) or other_word(word) or "expected fn, pub fn, struct, enum or const"
         raise self.failure(f"not a top-level declaration: {describe(self.token)}", hint)
 
     def const_item(self, start: s.Span) -> s.Item:
@@ -176,9 +171,8 @@ class Parser(ExpressionParser):
         if self.accept(";") or self.token.kind == "}" or first.kind in ("if", "match", "{"):
             return
         found = describe(self.token)
-        if isinstance(value, s.Name) and value.name in RUST_WORDS:
-            word = f"`{value.name}` does not exist; use {RUST_WORDS[value.name]}"
-            raise self.failure(f"expected `;` or `}}` after the expression, found {found}", word)
+        if isinstance(value, s.Name) and value.name in OTHER_WORDS:
+            raise self.failure(f"expected `;` or `}}` after the expression, found {found}", other_word(value.name))
         if self.token.span.start_line > self.last_span.end_line or self.token.kind in ("let", "for", "end"):
             raise self.missing(";", f"expected `;` or `}}` after the expression, found {found}")
         raise self.failure(f"expected `;` or `}}` after the expression, found {found}")

@@ -27,6 +27,8 @@ from engine.garble.suggestions import did_you_mean
 from engine.garble.types import ArrayT
 from engine.values import BoolType, IntType, Literal, Type, decode, encode, from_json, to_json
 
+MAX_NAMED = 8  # parameters that a message lists
+
 
 @dataclass(frozen=True)
 class Program:
@@ -84,8 +86,11 @@ class Program:
     def evaluate(self, arguments: Sequence[Any]) -> str:
         """Plain evaluation: one literal a party, result as text. Raises GarbleError (input) and GarblePanic."""
         if len(arguments) != self.parties:
-            message = f"`{self.function}` has {self.parties} parties, found {len(arguments)} arguments"
-            raise literal_error(LiteralProblem(f"give {', '.join(self.parameter_names)}"), message)
+            parameters = zip(self.parameter_names[:MAX_NAMED], self.parameter_types)
+            wanted = ", ".join([f"{name}: {type_}" for name, type_ in parameters])
+            more = ", ..." if self.parties > MAX_NAMED else ""
+            problem = LiteralProblem(f"one argument a party is needed ({wanted}{more})")
+            raise literal_error(problem, f"`{self.function}` has {self.parties} parties, {len(arguments)} given")
         inputs = [self.encode(party, literal) for party, literal in enumerate(arguments)]
         return str(self.decode(self.circuit.evaluate(inputs)))
 

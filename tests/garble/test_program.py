@@ -167,7 +167,7 @@ def test_rendered_errors_show_source_and_cure() -> None:
         engine.compile_program(source, filename="p.garble.rs")
     expected = (
         "type error at p.garble.rs:4:7: unknown field `acros` of struct `Point`\n"
-        "  |\n2 |\n3 | pub fn main(p: Point) -> u8 {\n4 |     p.acros\n  |       ^^^^^\n5 | }\n6 |\n"
+        "  |\n2 |\n3 | pub fn main(p: Point) -> u8 {\n4 |     p.acros\n  |       ^^^^^\n5 | }\n"
         "  help: did you mean `across`?"
     )
     assert str(caught.value) == expected

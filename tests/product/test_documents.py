@@ -35,9 +35,9 @@ def options(command: click.Command) -> set[str]:
     return {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
 
 
-def shell_lines() -> list[str]:
-    """Commands in the README's shell blocks."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+def shell_lines(text: str = README) -> list[str]:
+    """Commands in the shell blocks of a page."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 
 
@@ -77,6 +77,15 @@ def test_the_commands_of_the_readme_exist() -> None:
             assert all((ROOT / word).is_file() for word in words if word.startswith("policies/")), line
         else:
             assert words[0] in ("docker", "psql"), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_options_of_shell_blocks_exist(page: Path) -> None:
+    for line in shell_lines(page.read_text(encoding="utf-8")):
+        words = shlex.split(line)
+        if words[0] == "polytune":
+            known = options(commands()[words[1]]) | options(cli)
+            assert {word for word in words[2:] if word.startswith("-")} <= known, line
 
 
 def test_commands_named_in_the_text_exist() -> None:
