@@ -60,7 +60,7 @@ class GarbleError(PolytuneError):
 
 
 class GarblePanic(PolytuneError):
-    """The program panicked: ``reason`` is Overflow, DivByZero or OutOfBounds; position counted from 1."""
+    """The program panicked: ``reason`` is Overflow, DivByZero, OutOfBounds or JoinOrder; position counted from 1."""
 
     code = "panic"
     exit_code = 1
@@ -76,6 +76,7 @@ PANIC_TEXTS = {
     "Overflow": "Overflow",
     "DivByZero": "Division By Zero",
     "OutOfBounds": "Array Access Out Of Bounds",
+    "JoinOrder": "Join Input Not Strictly Ascending",
 }
 
 

@@ -46,6 +46,7 @@ class Joins(Arrays):
         super().__init__(input_bits)
         self._found: dict[bytes, Joined] = {}
         self._orders: dict[bytes, tuple[Lits, Lits]] = {}
+        self._ascending: dict[bytes, int] = {}
 
     def join_rows(self, left: ArrayLike, right: ArrayLike, key_bits: int) -> Joined:
         """The pairs of rows with equal keys, in ascending key order: what ``join_iter`` visits.
@@ -92,6 +93,19 @@ class Joins(Arrays):
             result.right[size - keep :, :key_bits] = rows[:, :key_bits]
             result.right[size - keep :, key_bits:] = rows[:, wa:]
         return result
+
+    def ascending(self, table: ArrayLike, key_bits: int) -> int:
+        """One literal: the key of every row is less than that of the next, as unsigned bit strings.
+
+        table (n, w), keys are its first ``key_bits`` columns. At most (n - 1)(key_bits + 1) - 1 ANDs; nothing for n < 2,
+        for keys that were asked for before, and for neighbours that are known.
+        """
+        keys = np.ascontiguousarray(np.asarray(table, np.int64)[:, :key_bits])
+        name = _digest(key_bits, keys)
+        found = self._ascending.get(name)
+        if found is None:
+            found = self._ascending[name] = int(self.all(self.less(keys[:-1], keys[1:])))
+        return found
 
     def merge_sorted(self, left: ArrayLike, right: ArrayLike, key_bits: int) -> Lits:
         """All rows of both tables in ascending order of (key, table).

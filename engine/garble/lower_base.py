@@ -12,6 +12,7 @@ from engine.errors import GarbleError
 from engine.garble import typed as t
 from engine.garble.constants import Constants
 from engine.garble.diagnostics import Diagnostic, Span, make_error
+from engine.garble.origins import Origins
 from engine.garble.state import State
 from engine.garble.types import T
 from engine.garble.words import Bounds
@@ -21,7 +22,7 @@ Lits = np.ndarray
 
 
 class LoweringBase:
-    """Builder, state, and types by node."""
+    """Builder, state, and types by node. With ``origins`` the order of join inputs is checked."""
 
     def __init__(
         self,
@@ -29,11 +30,13 @@ class LoweringBase:
         state: State,
         functions: Mapping[str, t.TypedFunction],
         constants: Constants,
+        origins: Origins | None = None,
     ) -> None:
         self.builder = builder
         self.state = state
         self.functions = functions
         self.constants = constants
+        self.origins = origins
         self.bounds = Bounds()
         self._types: dict[int, Type] = {}
         self._assigns: dict[int, bool] = {}

@@ -7,6 +7,7 @@ import numpy as np
 from engine.garble import typed as t
 from engine.garble.lower_base import Lits, unit
 from engine.garble.lower_patterns import PatternLowering
+from engine.garble.panics import JOIN_ORDER
 from engine.values import ArrayType, TupleType
 
 
@@ -48,7 +49,7 @@ class JoinLowering(PatternLowering):
         return np.concatenate(parts, axis=1).reshape(-1)
 
     def tables(self, left: t.Expr, right: t.Expr, *, keyed: bool) -> tuple[Lits, Lits, int]:
-        """Both arrays as rows of literals, and the width of the key."""
+        """Both arrays as rows of literals, and the width of the key; on request with a check of their order."""
         first, second = self.expr(left), self.expr(right)
         one, two = self.type_of(left), self.type_of(right)
         assert isinstance(one, ArrayType) and isinstance(two, ArrayType)
@@ -56,11 +57,13 @@ class JoinLowering(PatternLowering):
         if keyed:
             assert isinstance(key, TupleType)
             key = key.items[0]
-        return (
-            first.reshape(one.size, one.element.bits),
-            second.reshape(two.size, two.element.bits),
-            key.bits,
-        )
+        tables = first.reshape(one.size, one.element.bits), second.reshape(two.size, two.element.bits)
+        if self.origins is not None:
+            for side, table in zip((left, right), tables):
+                wrong = self.builder.ascending(table, key.bits) ^ 1
+                subject = self.origins.describe(side.span, table, key.bits)
+                self.state.panic(wrong, JOIN_ORDER, side.span, subject=subject)
+        return *tables, key.bits
 
 
 def needs_match(pattern: t.Pattern, body: t.Statement) -> bool:

@@ -7,6 +7,7 @@ a branch changed is merged by :class:`engine.garble.state.State`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from engine.garble import typed as t
 from engine.garble.constants import Constants
 from engine.garble.costs import CostLowering, Costs
 from engine.garble.lower_control import ControlLowering
-from engine.garble.panics import PANIC_BITS
+from engine.garble.origins import Origins
+from engine.garble.panics import PANIC_BITS, Subjects
 from engine.garble.state import State
 from engine.garble.types import ArrayT, T
 from engine.values import Type
@@ -45,23 +47,35 @@ def is_one_array(function: t.TypedFunction) -> bool:
     return isinstance(type_, ArrayT) and type_.size[0] in ("num", "name")
 
 
+class Lowered(NamedTuple):
+    """A circuit, its costs (on request), and what its panics are about."""
+
+    circuit: Circuit
+    costs: Costs | None
+    subjects: Subjects
+
+
 def lower_program(
     functions: Mapping[str, t.TypedFunction],
     entry: t.TypedFunction,
     constants: Constants,
     inputs: list[tuple[str, Type]],
     *,
+    check_joins: bool = False,
     costs: bool = False,
-) -> tuple[Circuit, Costs | None]:
-    """The circuit of an entry function: 161 panic bits, then the bits of the result. On request with its costs."""
+) -> Lowered:
+    """The circuit of an entry function: 161 panic bits, then the bits of the result."""
     builder = Builder(tuple(type_.bits for _, type_ in inputs))
-    counting = CostLowering(builder, State(builder), functions, constants) if costs else None
-    lowering = counting or Lowering(builder, State(builder), functions, constants)
     words = [builder.input(party) for party in range(len(inputs))]
+    origins = Origins([name for name, _ in inputs], words, constants.reporter.source) if check_joins else None
+    parts = (builder, State(builder), functions, constants, origins)
+    counting = CostLowering(*parts) if costs else None
+    lowering = counting or Lowering(*parts)
     if is_one_array(entry):
         words = [np.concatenate(words) if words else np.zeros(0, np.int64)]
     result = lowering.run(entry, words)
-    panic = lowering.state.panics.output(builder, counting.at if counting is not None else None)
+    panics = lowering.state.panics
+    panic = panics.output(builder, counting.at if counting is not None else None)
     outputs = np.concatenate((panic, result))
     found = counting.costs(outputs) if counting is not None else None
-    return builder.finish(outputs, keep=False, panic_bits=PANIC_BITS), found
+    return Lowered(builder.finish(outputs, keep=False, panic_bits=PANIC_BITS), found, panics.subjects())

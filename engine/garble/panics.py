@@ -6,19 +6,20 @@ f_i = P_i ^ P_(i-1) is true only for the first panic, so every information bit i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from engine.circuit import Builder
-from engine.errors import GarblePanic
+from engine.errors import PANIC_TEXTS, GarblePanic
 from engine.garble.diagnostics import Diagnostic, Span, render
 
-OVERFLOW, DIV_BY_ZERO, OUT_OF_BOUNDS = 1, 2, 3
-REASONS = {OVERFLOW: "Overflow", DIV_BY_ZERO: "DivByZero", OUT_OF_BOUNDS: "OutOfBounds"}
-TEXTS = {OVERFLOW: "Overflow", DIV_BY_ZERO: "Division By Zero", OUT_OF_BOUNDS: "Array Access Out Of Bounds"}
+OVERFLOW, DIV_BY_ZERO, OUT_OF_BOUNDS, JOIN_ORDER = 1, 2, 3, 4
+REASONS = {OVERFLOW: "Overflow", DIV_BY_ZERO: "DivByZero", OUT_OF_BOUNDS: "OutOfBounds", JOIN_ORDER: "JoinOrder"}
+CURES = {JOIN_ORDER: "these rows must be sorted by key, each key once; negative keys come after the others"}
 PANIC_BITS = 161
 Information = tuple[int, int, int, int, int]
+Subjects = Mapping[Span, str]
 
 
 class Panics:
@@ -28,13 +29,20 @@ class Panics:
         self.conditions: list[int] = []
         self.sites: list[int] = []
         self.numbers: dict[Information, int] = {}
+        self._subjects: dict[Span, dict[str, None]] = {}
 
-    def add(self, condition: int, reason: int, span: Span) -> None:
-        """Note a site whose condition includes the path to it."""
+    def add(self, condition: int, reason: int, span: Span, subject: str = "") -> None:
+        """Note a site whose condition includes the path to it. ``subject``: what panics, for the message."""
         if condition:
+            if subject:
+                self._subjects.setdefault(span, {})[subject] = None
             information = (reason, *span)
             self.conditions.append(condition)
             self.sites.append(self.numbers.setdefault(information, len(self.numbers)))
+
+    def subjects(self) -> Subjects:
+        """What panics, where sites said it; several subjects of one span cannot be told apart."""
+        return {span: " or ".join(found) for span, found in self._subjects.items()}
 
     def output(self, builder: Builder, at: Callable[[Span], None] | None = None) -> np.ndarray:
         """The 161 literals: flag, then reason and span, 32 bits each, most significant bit first.
@@ -80,17 +88,22 @@ class Panics:
         return occurred, [int(change) for change in changes], sites
 
 
-def read_panic(bits: np.ndarray, source: str = "", filename: str | None = None) -> GarblePanic | None:
+def read_panic(
+    bits: np.ndarray, source: str = "", filename: str | None = None, subjects: Subjects | None = None
+) -> GarblePanic | None:
     """The panic in the first 161 output bits, or None."""
     if not bits[0]:
         return None
     weights = 1 << np.arange(31, -1, -1, dtype=np.int64)
     numbers = [int(part) for part in bits[1:PANIC_BITS].reshape(5, 32).astype(np.int64) @ weights]
-    reason, span = numbers[0], Span(*numbers[1:])
-    text = TEXTS.get(reason, "unknown reason")
+    code, span = numbers[0], Span(*numbers[1:])
+    reason, cure = REASONS.get(code, "Unknown"), CURES.get(code, "")
+    text = PANIC_TEXTS.get(reason, "unknown reason")
+    if code == JOIN_ORDER and subjects and span in subjects:
+        text += f" ({subjects[span]})"
     name = f"{filename}:" if filename else ""
     head = f"program panicked: {text} at {name}{span.start_line + 1}:{span.start_column + 1}"
     if source and span.start_line < source.count("\n") + 1:
-        body = render("run", Diagnostic(span, text), source.split("\n"), filename).split("\n")[1:]
+        body = render("run", Diagnostic(span, text, cure), source.split("\n"), filename).split("\n")[1:]
         head = "\n".join([head, *body])
-    return GarblePanic(REASONS.get(reason, "Unknown"), span.start_line + 1, span.start_column + 1, head)
+    return GarblePanic(reason, span.start_line + 1, span.start_column + 1, head)

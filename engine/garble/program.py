@@ -21,7 +21,7 @@ from engine.garble.lexer import scan
 from engine.garble.literals import LiteralProblem, literal_error, parse_literal
 from engine.garble.lowering import is_one_array, lower_program, parties_of
 from engine.garble.nesting import Stage, large_programs
-from engine.garble.panics import PANIC_BITS, read_panic
+from engine.garble.panics import PANIC_BITS, Subjects, read_panic
 from engine.garble.parser import parse
 from engine.garble.suggestions import did_you_mean
 from engine.garble.types import ArrayT
@@ -43,6 +43,7 @@ class Program:
     source: str = field(repr=False, default="")
     filename: str | None = None
     costs: Costs | None = field(repr=False, default=None)  # where its AND gates come from, if asked for
+    subjects: Subjects = field(repr=False, default_factory=dict)  # what a panic at a place is about
 
     @property
     def parties(self) -> int:
@@ -75,7 +76,7 @@ class Program:
         array = np.asarray(bits, dtype=np.uint8).reshape(-1)
         if array.size != PANIC_BITS + self.result_type.bits:
             raise ValueError(f"{PANIC_BITS + self.result_type.bits} output bits expected, not {array.size}")
-        panic = read_panic(array, self.source, self.filename)
+        panic = read_panic(array, self.source, self.filename, self.subjects)
         if panic is not None:
             raise panic
         try:
@@ -143,9 +144,14 @@ class TypedProgram:
         return {numbers[var] for var in joined - assigned if var in numbers}
 
     def compile(
-        self, function: str = "main", consts: Mapping[str, Mapping[str, Any]] | None = None, *, costs: bool = False
+        self,
+        function: str = "main",
+        consts: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        check_joins: bool = False,
+        costs: bool = False,
     ) -> Program:
-        """The program for an entry function and values of the external constants, with its costs if asked for."""
+        """The program for an entry function and values of the external constants; options of :func:`compile_program`."""
         entry = self.function(function)
         reporter = Reporter(self.source, self.filename)
         with large_programs(Stage("compile"), reporter):
@@ -156,11 +162,14 @@ class TypedProgram:
                 message = f"the parameters of `{function}` have no bits, so there is nothing to compute on"
                 raise self._error(Diagnostic(entry.span, message, "add a parameter with a value"))
             require_buildable(self.functions, entry, constants)
-            circuit, found = lower_program(self.functions, entry, constants, inputs, costs=costs)
+            lowered = lower_program(self.functions, entry, constants, inputs, check_joins=check_joins, costs=costs)
         names = tuple(name for name, _ in inputs)
         types = tuple(type_ for _, type_ in inputs)
         externals = dict(constants.externals)
-        return Program(circuit, function, names, types, result, externals, self.source, self.filename, found)
+        texts = self.source, self.filename
+        return Program(
+            lowered.circuit, function, names, types, result, externals, *texts, lowered.costs, lowered.subjects
+        )
 
     def _error(self, diagnostic: Diagnostic) -> GarbleError:
         return make_error("compile", [diagnostic], self.source, self.filename)
@@ -186,14 +195,17 @@ def compile_program(
     function: str = "main",
     consts: Mapping[str, Mapping[str, Any]] | None = None,
     filename: str | None = None,
+    check_joins: bool = False,
     *,
     costs: bool = False,
 ) -> Program:
     """Check and compile. ``consts``: party name -> constant name -> int, bool or literal text.
 
-    With ``costs`` the program tells where its AND gates come from (:attr:`Program.costs`); the circuit is the same.
+    With ``check_joins`` every ``join`` and ``join_iter`` panics (JoinOrder) unless the keys of both arrays are strictly
+    ascending; n rows with keys of k bits cost about (n - 1)(k + 1) ANDs. With ``costs`` the program tells where its AND
+    gates come from (:attr:`Program.costs`); the circuit is the same.
     """
-    return check_program(source, filename).compile(function, consts, costs=costs)
+    return check_program(source, filename).compile(function, consts, check_joins=check_joins, costs=costs)
 
 
 def retyped(literal: Literal, type_: Type) -> Any:

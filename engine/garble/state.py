@@ -99,7 +99,7 @@ class State:
             return 1
         return 0 if literal ^ 1 in self.implied else literal
 
-    def panic(self, condition: int, reason: int, span: Span, *, guarded: bool = False) -> None:
+    def panic(self, condition: int, reason: int, span: Span, *, guarded: bool = False, subject: str = "") -> None:
         """Note a panic site. A condition seen before on the way to here needs no second site."""
         condition = int(condition) if guarded else self.given(int(condition))
         if condition == 0 or condition in self.seen:
@@ -108,7 +108,7 @@ class State:
         self.scopes[-1].seen.append(condition)
         if len(self.scopes) > 1 and not guarded:
             condition = int(self.builder.and_(self.path, condition))
-        self.panics.add(condition, reason, span)
+        self.panics.add(condition, reason, span, subject)
 
     # ---- variables
 

@@ -145,7 +145,7 @@ def compile_circuit(context: Context) -> Program:
         for name, value in table.items():
             log.info("%s::%s: %s", owner, name, str(value).lower() if isinstance(value, bool) else value)
     started = time.monotonic()
-    program: Program = job.program.compile(function=FUNCTION, consts=constants)
+    program: Program = job.program.compile(FUNCTION, constants, check_joins=job.policy.check_joins)
     if program.parties != run.parties:
         raise PolicyError(f"main takes {program.parties} inputs but there are {run.parties} participants")
     circuit = program.circuit

@@ -16,10 +16,17 @@ EXIT_PANIC, EXIT_PROGRAM, EXIT_INPUT = 1, 3, 4
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @click.option("--function", default="main", show_default=True, metavar="NAME", help="Public function to run.")
 @click.option("--const", "consts", multiple=True, metavar="PARTY::NAME=VALUE", help="Value of an external constant.")
+@click.option("--check-joins", is_flag=True, help="Panic where an input of a join is not strictly ascending.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(
-    ctx: click.Context, program: Path, args: tuple[str, ...], function: str, consts: tuple[str, ...], as_json: bool
+    ctx: click.Context,
+    program: Path,
+    args: tuple[str, ...],
+    function: str,
+    consts: tuple[str, ...],
+    check_joins: bool,
+    as_json: bool,
 ) -> None:
     """Evaluate PROGRAM without encryption. Each ARG is a literal, or a file that holds one, in party order.
 
@@ -30,7 +37,7 @@ def command(
     as_json = as_json or bool(getattr(ctx.obj, "json", False))
     values = read_constants(consts)
     try:
-        compiled = engine.compile_program(read_program(program), function, values, program.name)
+        compiled = engine.compile_program(read_program(program), function, values, program.name, check_joins)
         result = compiled.evaluate([argument(text) for text in args])
     except engine.GarblePanic as panic:
         reply = {"panic": panic.reason, "line": panic.line, "column": panic.column}

@@ -18,11 +18,18 @@ WIDTH = 90
 @click.argument("program", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--function", default=None, metavar="NAME", help="Public function to compile.  [default: main]")
 @click.option("--const", "consts", multiple=True, metavar="PARTY::NAME=VALUE", help="Value of an external constant.")
+@click.option("--check-joins", is_flag=True, help="Panic where an input of a join is not strictly ascending.")
 @click.option("--all-lines", is_flag=True, help=f"List every line with AND gates, not only the {SHOWN_LINES} largest.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(
-    ctx: click.Context, program: Path, function: str | None, consts: tuple[str, ...], all_lines: bool, as_json: bool
+    ctx: click.Context,
+    program: Path,
+    function: str | None,
+    consts: tuple[str, ...],
+    check_joins: bool,
+    all_lines: bool,
+    as_json: bool,
 ) -> None:
     """Compile PROGRAM and show gates, depth and sizes, then where the AND gates come from: by function, by line.
 
@@ -37,15 +44,16 @@ def command(
 
     as_json = as_json or bool(getattr(ctx.obj, "json", False))
     values, is_circuit = read_constants(consts), is_circuit_file(program)
-    if is_circuit and (function or consts):
-        raise click.UsageError(f"{program} is a circuit, it has no functions and constants")
+    if is_circuit and (function or consts or check_joins):
+        raise click.UsageError(f"{program} is a circuit, it has no functions, constants and joins")
     source = "" if is_circuit else read_program(program)
     start = perf_counter()
     try:
         if is_circuit:
             figures = measure(engine.Circuit.from_bristol(program), perf_counter() - start)
         else:
-            compiled = engine.compile_program(source, function or "main", values, program.name, costs=True)
+            entry = function or "main"
+            compiled = engine.compile_program(source, entry, values, program.name, check_joins, costs=True)
             figures = measure(compiled.circuit, perf_counter() - start, compiled.costs, source)
     except engine.PolytuneError as error:
         refuse(ctx, as_json, error)
