@@ -97,8 +97,8 @@ class Joins(Arrays):
     def ascending(self, table: ArrayLike, key_bits: int) -> int:
         """One literal: the key of every row is less than that of the next, as unsigned bit strings.
 
-        table (n, w), keys are its first ``key_bits`` columns. At most (n - 1)(key_bits + 1) - 1 ANDs; nothing for n < 2,
-        for keys that were asked for before, and for neighbours that are known.
+        table (n, w), keys are its first ``key_bits`` columns. At most (n - 1)(key_bits + 1) - 1 ANDs; nothing for
+        n < 2, for keys that were asked for before, and for neighbours that are known.
         """
         keys = np.ascontiguousarray(np.asarray(table, np.int64)[:, :key_bits])
         name = _digest(key_bits, keys)

@@ -22,7 +22,7 @@ class Origins:
         self._lines = source.split("\n")
 
     def describe(self, span: Span, table: np.ndarray, key_bits: int) -> str:
-        """What an array of rows (n, w) is: a parameter as it was given, an expression on the keys of one, or any other."""
+        """What rows (n, w) are: a parameter as it was given, an expression on the keys of one, or any other."""
         owner = self._owner(table[:, :key_bits])
         if owner is not None and np.array_equal(table.reshape(-1), self._inputs[owner]):
             return f"parameter `{self._names[owner]}`"

@@ -151,7 +151,7 @@ class TypedProgram:
         check_joins: bool = False,
         costs: bool = False,
     ) -> Program:
-        """The program for an entry function and values of the external constants; options of :func:`compile_program`."""
+        """The program for an entry function and values of the external constants; see :func:`compile_program`."""
         entry = self.function(function)
         reporter = Reporter(self.source, self.filename)
         with large_programs(Stage("compile"), reporter):

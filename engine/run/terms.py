@@ -77,7 +77,8 @@ def differences(policy: Policy, offered: Mapping[str, Any]) -> list[Difference]:
         found.append(_program(ours, offered))
     for field in ("leader", "output_parties", "evaluator", "check_joins"):
         if offered.get(field) != ours[field]:
-            found.append(Difference(field, ours[field], offered.get(field)))
+            hint = f"all parties need the same '{field}' in their policy"
+            found.append(Difference(field, ours[field], offered.get(field), hint=hint))
     return found + _security(policy, offered.get("security"))
 
 

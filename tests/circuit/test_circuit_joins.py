@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -187,3 +188,25 @@ def test_compact_counts():
     flags, rows = b.compact(b.input(0), b.input(1).reshape(64, 20))
     circuit = b.finish(np.concatenate((flags, rows.reshape(-1))))
     assert circuit.and_gates <= 32 * 6 * 21 + 64 * 20 + 3 * 64
+
+
+@pytest.mark.parametrize(("rows", "key"), [(0, 3), (1, 4), (2, 3), (3, 2), (4, 3), (2, 0), (1, 0), (5, 6)])
+def test_ascending(rows, key):
+    builder = Builder((rows * (key + 1),))
+    table = builder.input(0).reshape(rows, key + 1)
+    circuit = builder.finish([builder.ascending(table, key)])
+    assert circuit.and_gates == (max((rows - 1) * (key + 1) - 1, 0) if key else 0)
+    for bits in assignments(circuit.inputs):
+        keys = [number_of(row[:key]) for row in bits.reshape(rows, key + 1)]
+        assert circuit.evaluate([bits])[0] == all(one < two for one, two in pairwise(keys))
+
+
+def test_ascending_is_asked_once_and_known_rows_fold():
+    builder = Builder((40,))
+    table = builder.input(0).reshape(5, 8)
+    first = builder.ascending(table, 8)
+    gates = builder.position()
+    assert (builder.ascending(table.copy(), 8), builder.position()) == (first, gates)
+    assert builder.ascending(np.array([[0, 1], [1, 0], [1, 1]]), 2) == 1
+    assert builder.ascending(np.array([[0, 1], [1, 1], [1, 1]]), 2) == 0
+    assert builder.position() == gates

@@ -199,8 +199,8 @@ class Generator:
         return "[1, 2, 3]"
 
 
-def random_value(type_: v.Type, rng: random.Random) -> Any:
-    """A value with a preference for small numbers."""
+def random_value(type_: v.Type, rng: random.Random, disorder: float = 0.0) -> Any:
+    """A value with a preference for small numbers; that share of tables is not strictly ascending."""
     if isinstance(type_, v.BoolType):
         return rng.random() < 0.5
     if isinstance(type_, v.IntType):
@@ -210,6 +210,8 @@ def random_value(type_: v.Type, rng: random.Random) -> Any:
     if isinstance(type_, v.ArrayType):
         if isinstance(type_.element, v.TupleType):  # a table: strictly ascending keys
             keys = sorted(rng.sample(range(5), type_.size))
+            if disorder and rng.random() < disorder:
+                keys[rng.randrange(1, type_.size)] = keys[0] if rng.random() < 0.5 else 0
             return [(key, random_value(type_.element.items[1], rng)) for key in keys]
         return [random_value(type_.element, rng) for _ in range(type_.size)]
     if isinstance(type_, v.TupleType):

@@ -7,6 +7,7 @@ tuples (fields in alphabetical order), enum values are (variant number, payload 
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from typing import Any
 
 from engine import values as v
@@ -27,9 +28,12 @@ class Panic(Exception):
 class Interpreter:
     """Evaluates one function call."""
 
-    def __init__(self, functions: dict[str, t.TypedFunction], constants: Constants) -> None:
+    def __init__(
+        self, functions: dict[str, t.TypedFunction], constants: Constants, *, check_joins: bool = False
+    ) -> None:
         self.functions = functions
         self.constants = constants
+        self.check_joins = check_joins
         self.env: dict[int, Any] = {}
 
     def call(self, name: str, arguments: list[Any]) -> Any:
@@ -144,8 +148,20 @@ class Interpreter:
             self.eval(node.body)
         return ()
 
+    def joined(self, node: t.ForJoin | t.JoinOf, *, keyed: bool) -> tuple[list[Any], list[Any]]:
+        """Both arrays of a join; with ``check_joins`` their keys must be strictly ascending."""
+        sides = self.eval(node.left), self.eval(node.right)
+        for side, rows in zip((node.left, node.right), sides):
+            type_ = self.resolve(side.type)
+            assert isinstance(type_, v.ArrayType)
+            ranks = [rank(type_.element, row) for row in rows]
+            keys = [key[0] for key in ranks] if keyed else ranks
+            if self.check_joins and any(one >= two for one, two in pairwise(keys)):
+                raise Panic("JoinOrder", side.span)
+        return sides
+
     def ForJoin(self, node: t.ForJoin) -> Any:
-        left, right = self.eval(node.left), self.eval(node.right)
+        left, right = self.joined(node, keyed=True)
         for row in left:
             for other in right:
                 if row[0] == other[0]:
@@ -154,7 +170,7 @@ class Interpreter:
         return ()
 
     def JoinOf(self, node: t.JoinOf) -> Any:
-        left, right = self.eval(node.left), self.eval(node.right)
+        left, right = self.joined(node, keyed=node.keyed)
         type_ = self.resolve(node.left.type)
         other_type = self.resolve(node.right.type)
         assert isinstance(type_, v.ArrayType) and isinstance(other_type, v.ArrayType)
@@ -232,6 +248,20 @@ def binary(operator: str, left: Any, right: Any, type_: v.Type, span: Span) -> A
 def zero(type_: v.Type) -> Any:
     """The value of all zero bits."""
     return plain(type_, v.decode(type_, [0] * type_.bits))
+
+
+def rank(type_: v.Type, value: Any) -> Any:
+    """Place of a value in the order of keys: numbers, tuples and lists that Python compares."""
+    if isinstance(type_, v.ArrayType):
+        return [rank(type_.element, item) for item in value]
+    if isinstance(type_, v.TupleType):
+        return tuple(rank(item, part) for item, part in zip(type_.items, value))
+    if isinstance(type_, v.StructType):
+        return tuple(rank(item, part) for (_, item), part in zip(type_.fields, value))
+    if isinstance(type_, v.EnumType):
+        types = type_.variants[value[0]][1] or ()
+        return (value[0], *(rank(item, part) for item, part in zip(types, value[1])))
+    return value % 2**type_.bits
 
 
 def plain(type_: v.Type, value: Any) -> Any:

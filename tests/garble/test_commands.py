@@ -107,6 +107,30 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert "UTF-8" in result.stderr
 
 
+def test_checked_joins(tmp_path: Path) -> None:
+    """`--check-joins`: the panic with its name, status 1; `stats` counts the comparisons."""
+    path = tmp_path / "join.garble.rs"
+    path.write_text(
+        "pub fn main(a: [(u8, u8); 3], b: [(u8, u8); 3]) -> u8 {\n    let mut n = 0u8;\n"
+        "    for _ in join_iter(a, b) { n += 1; }\n    n\n}\n"
+    )
+    good, bad = "[(1, 0), (2, 0), (3, 0)]", "[(1, 0), (3, 0), (2, 0)]"
+    assert run_eval(str(path), good, good, "--check-joins").stdout == "3\n"
+    result = run_eval(str(path), good, bad, "--check-joins", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"panic": "JoinOrder", "line": 3, "column": 27}
+    result = run_eval(str(path), good, bad, "--check-joins")
+    text = "program panicked: Join Input Not Strictly Ascending (parameter `b`) at join.garble.rs:3:27\n"
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(text)
+    assert run_eval(str(path), good, bad).exit_code == 0
+    counts = [
+        json.loads(CliRunner().invoke(stats_command.command, [str(path), "--json", *option]).stdout)["and_gates"]
+        for option in ([], ["--check-joins"])
+    ]
+    assert 2 * 2 * 8 <= counts[1] - counts[0] <= 2 * 2 * 9
+
+
 def test_stats(program: str) -> None:
     """All figures of the circuit."""
     result = CliRunner().invoke(

@@ -32,6 +32,20 @@ pub fn main(a: [u8; 3], b: [u8; 2]) -> u64 {
     x
 }
 """
+#: Rows (tens, ones); joined on the ones.
+JOIN_ON_SECOND = """
+const A: usize = PARTY_0::ROWS;
+const B: usize = PARTY_1::ROWS;
+pub fn main(a: [(u8, u8); A], b: [(u8, u8); B]) -> u8 {
+    let mut first = a;
+    let mut second = b;
+    for i in 0usize..3 { first[i] = (a[i].1, a[i].0); }
+    for i in 0usize..3 { second[i] = (b[i].1, b[i].0); }
+    let mut matches = 0u8;
+    for _ in join_iter(first, second) { matches += 1; }
+    matches
+}
+"""
 
 
 def alive(*processes: Process) -> None:
@@ -171,6 +185,7 @@ def test_every_other_difference_is_refused_and_named(scene: Make) -> None:
     for keys, text in (
         ({"output_parties": [0, 1]}, "output_parties differ ([0, 1] ≠ [0])"),
         ({"evaluator": 1}, "evaluator differ (1 ≠ 0)"),
+        ({"check_joins": True}, "check_joins differ (true ≠ false)"),
         ({"participants": [place.urls[0] + "/a", place.urls[1]]}, "participants differ at index 0 (ours "),
     ):
         before = dict(place.policies[0])
@@ -178,6 +193,8 @@ def test_every_other_difference_is_refused_and_named(scene: Make) -> None:
         leader = place.start(0)
         assert leader.end() == 5, leader.log + leader.errors
         assert f"party 1 refused: {text}" in leader.log
+        if "participants" not in keys:
+            assert f"hint: all parties need the same '{next(iter(keys))}' in their policy" in leader.log
         place.policies[0] = before
     alive(contributor)
     assert "Accepted" not in contributor.log
@@ -225,6 +242,32 @@ def test_a_panic_of_the_program_exits_1_and_writes_nothing(scene: Make) -> None:
     assert place.results == [999]
     contributor.wait_for(IDLE, 2)
     assert "Overflow" not in contributor.log
+
+
+def test_checked_joins_end_a_run_whose_rows_break_the_order(scene: Make) -> None:
+    """The program joins on the second column, the loader sorts by the first: nobody but the circuit can see it."""
+    place = scene([(12, 25, 37), (12, 27, 35)], JOIN_ON_SECOND)
+    for party in (0, 1):
+        query = f"SELECT x / 10, x % 10 FROM t ORDER BY {party + 1}"
+        place.change(party, check_joins=True, input={"db": f"sqlite://in{party}.sqlite", "query": query})
+    contributor = place.start(1)
+    leader = place.start(0)
+    assert leader.end() == 0, leader.log + leader.errors
+    assert place.results == [3]
+    # Now the contributor gives its rows in the order of the wrong column.
+    contributor.signal(TERMINATE)
+    assert contributor.end(20) == 0
+    query = "SELECT x / 10, x % 10 FROM t ORDER BY 1"
+    place.change(1, input={"db": "sqlite://in1.sqlite", "query": query, "sort": "error"})
+    contributor = place.start(1)
+    leader = place.start(0)
+    assert leader.end() == 1
+    text = "Error: program panicked: Join Input Not Strictly Ascending (`second`, from parameter `b`) at "
+    assert text in leader.errors and "program.garble.rs:10:31" in leader.errors
+    assert "help: these rows must be sorted by key, each key once" in leader.errors
+    assert place.results == [3]
+    contributor.wait_for(IDLE, 2)
+    assert "WARN" not in contributor.log and "panicked" not in contributor.log
 
 
 def test_a_contributor_killed_in_a_run_ends_the_leader_soon(scene: Make) -> None:
