@@ -24,6 +24,7 @@ import click
 @click.option(
     "--format", "form", type=click.Choice(["bristol"]), default="bristol", show_default=True, help="Format of FILE."
 )
+@click.option("--check-joins", is_flag=True, help="Panic where an input of a join is not strictly ascending.")
 @click.option("--keep-panics", is_flag=True, help="Put the 161 bits that tell of a panic before the result.")
 @click.option("--lsb-first", is_flag=True, help="Reverse the bits of each input and of the output.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -44,9 +45,12 @@ def command(ctx: click.Context, program: Path, output: Path | None, as_json: boo
     values, source = read_constants(given["consts"]), read_program(program)
     if output is not None and output.exists() and output.samefile(program):
         raise click.UsageError(f"-o {output} is the program itself")
+    if given["check_joins"] and not given["keep_panics"]:
+        raise click.UsageError("--check-joins needs --keep-panics: the bits that tell of a panic are left out otherwise")
     start = perf_counter()
     try:
-        circuit = engine.compile_program(source, given["function"], values, program.name).circuit
+        compiled = engine.compile_program(source, given["function"], values, program.name, given["check_joins"])
+        circuit = compiled.circuit
         if not given["keep_panics"]:
             circuit = circuit.without_panics()
         if not circuit.output_bits:

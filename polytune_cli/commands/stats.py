@@ -45,7 +45,7 @@ def command(
     as_json = as_json or bool(getattr(ctx.obj, "json", False))
     values, is_circuit = read_constants(consts), is_circuit_file(program)
     if is_circuit and (function or consts or check_joins):
-        raise click.UsageError(f"{program} is a circuit, it has no functions, constants and joins")
+        raise click.UsageError(f"{program} is a circuit, it has no functions, constants or joins")
     source = "" if is_circuit else read_program(program)
     start = perf_counter()
     try:

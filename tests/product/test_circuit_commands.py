@@ -149,7 +149,7 @@ def test_circuit_files_of_stats(tmp_path: Path) -> None:
     assert f"Error: {path}, line 6: wire 9 is out of range" in polytune("stats", path, code=3).stderr
     error = json.loads(polytune("stats", path, "--json", code=3).stdout)["error"]
     assert error["category"] == "circuit" and error["diagnostics"][0]["line"] == 6
-    assert "no functions and constants" in polytune("stats", path, "--function", "main", code=2).stderr
+    assert "no functions, constants or joins" in polytune("stats", path, "--function", "main", code=2).stderr
     assert "is a circuit" in polytune("eval", path, "1", "2", code=2).stderr
     assert "is a circuit" in polytune("compile", path, code=2).stderr
 
