@@ -46,7 +46,7 @@ def command(ctx: click.Context, program: Path, output: Path | None, as_json: boo
     if output is not None and output.exists() and output.samefile(program):
         raise click.UsageError(f"-o {output} is the program itself")
     if given["check_joins"] and not given["keep_panics"]:
-        raise click.UsageError("--check-joins needs --keep-panics: the bits that tell of a panic are left out otherwise")
+        raise click.UsageError("--check-joins needs --keep-panics; without it the file leaves panics out")
     start = perf_counter()
     try:
         compiled = engine.compile_program(source, given["function"], values, program.name, given["check_joins"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -341,6 +343,30 @@ def test_costs_by_line_name_the_join() -> None:
     assert plain.costs is not None and program.costs is not None
     assert sum(count for _, count in program.costs.lines) == program.circuit.and_gates
     assert dict(program.costs.lines)[2] - dict(plain.costs.lines)[2] >= 2 * 9 * 65 - 2
+
+
+TABLE = re.findall(
+    r"^\| (\d+) \| (\d+) \| ([\d,]+) \| ([\d,]+) \|$",
+    (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(("rows", "bits", "join", "proof"), TABLE)
+def test_the_table_of_costs_in_the_documents(rows: str, bits: str, join: str, proof: str) -> None:
+    """Counted again."""
+    row = f"([u8; {int(bits) // 8}], u8)"
+    source = f"""pub fn main(a: [{row}; {rows}], b: [{row}; {rows}]) -> u32 {{ let mut s = 0u32;
+        for ((_, x), (_, y)) in join_iter(a, b) {{ s += (x as u32) + (y as u32); }} s }}"""
+    plain = engine.compile_program(source).circuit.and_gates
+    assert (f"{plain:,}", f"{checked(source).circuit.and_gates - plain:,}") == (join, proof)
+
+
+def test_the_table_has_all_sizes() -> None:
+    """10, 100 and 1000 rows, keys of 64 and 160 bits."""
+    assert [(rows, bits) for rows, bits, _, _ in TABLE] == [
+        (n, k) for k in ("64", "160") for n in ("10", "100", "1000")
+    ]
 
 
 # -- the protocol ------------------------------------------------------------------------------------------------------

@@ -142,6 +142,21 @@ def test_errors_of_compile(program: Path, tmp_path: Path) -> None:
     assert program.read_text() == PROGRAM
 
 
+def test_compile_checked_joins(tmp_path: Path) -> None:
+    """The file tells of rows out of order, in the bits that are kept for panics only."""
+    program, path = tmp_path / "p.garble.rs", tmp_path / "p.txt"
+    text = "pub fn main(a: [(u8, u8); 2], b: [(u8, u8); 2]) -> u8 { for _ in join_iter(a, b) {} 7u8 }"
+    program.write_text(text)
+    assert "--check-joins needs --keep-panics" in polytune("compile", program, "--check-joins", code=2).stderr
+    polytune("compile", program, "-o", path, "--check-joins", "--keep-panics")
+    circuit, compiled = engine.Circuit.from_bristol(path), engine.compile_program(text, check_joins=True)
+    good, bad = "[(1, 0), (2, 0)]", "[(2, 0), (2, 1)]"
+    outputs = [circuit.evaluate([compiled.encode(0, good), compiled.encode(1, b)]) for b in (good, bad)]
+    assert compiled.decode(outputs[0]).value == 7
+    with pytest.raises(engine.GarblePanic, match="parameter `b`"):
+        compiled.decode(outputs[1])
+
+
 def test_circuit_files_of_stats(tmp_path: Path) -> None:
     """A mistake is told with its line; what belongs to programs only is refused."""
     path = tmp_path / "c.txt"
@@ -152,6 +167,7 @@ def test_circuit_files_of_stats(tmp_path: Path) -> None:
     assert "no functions, constants or joins" in polytune("stats", path, "--function", "main", code=2).stderr
     assert "is a circuit" in polytune("eval", path, "1", "2", code=2).stderr
     assert "is a circuit" in polytune("compile", path, code=2).stderr
+    assert "or joins" in polytune("stats", path, "--check-joins", code=2).stderr
 
 
 def test_page_about_cheaper_programs() -> None:
