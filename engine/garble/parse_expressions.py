@@ -62,7 +62,7 @@ class ExpressionParser(TypeParser):
             token = self.token
             if token.kind == "as" and minimum <= CAST_LEVEL:
                 self.advance()
-                target = self.type()
+                target = self.type(cast=True)
                 left = s.Cast(self.since(start), left, target)
                 casts = self.chained(casts)
                 continue

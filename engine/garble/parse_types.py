@@ -17,13 +17,14 @@ PATTERN_HINTS = {
 class TypeParser(Cursor):
     """Grammar rules ``type``, ``size``, ``const_expr``, ``pattern``."""
 
-    def type(self) -> s.TypeExpr:
+    def type(self, *, cast: bool = False) -> s.TypeExpr:
+        """A type; after ``as`` a ``<`` behind it compares."""
         self.descend()
-        found = self._type()
+        found = self._type(cast)
         self.level -= 1
         return found
 
-    def _type(self) -> s.TypeExpr:
+    def _type(self, cast: bool) -> s.TypeExpr:
         start = self.token.span
         if self.accept("("):
             items = self.list_of(self.type, ")")
@@ -39,7 +40,7 @@ class TypeParser(Cursor):
             return s.ArrayTypeExpr(self.since(start), element, size)
         if self.token.kind == "ident":
             name = self.advance()
-            if self.token.kind in ("<", "::"):
+            if self.token.kind == "::" or (self.token.kind == "<" and not cast):
                 what = "generics" if self.token.kind == "<" else "modules"
                 raise self.failure(f"expected the end of the type, found `{self.token.text}`", f"{what} do not exist")
             return s.NamedType(start, name.text)
