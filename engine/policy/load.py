@@ -145,7 +145,12 @@ class _Reader:
         program = self.program()
         read = read_input(check, root, self.base, self.secrets)
         write = read_output(check, root, self.base, self.secrets)
+        check_joins = check.boolean(root, "", "check_joins", False)
         self.warn_about_output(party, output_parties)
+        if check_joins and read is not None and read.allow_duplicates:
+            self.warnings.append(
+                "input.allow_duplicates lets equal join keys pass, but with check_joins they are a panic"
+            )
         policy = Policy(
             path=self.file,
             participants=tuple(participants or ()),
@@ -163,7 +168,7 @@ class _Reader:
             timeouts=self.timeouts(),
             security=self.security(),
             allow_insecure=check.boolean(root, "", "allow_insecure", False),
-            check_joins=check.boolean(root, "", "check_joins", False),
+            check_joins=check_joins,
             computation_id=self.computation_id(),
             warnings=tuple(self.warnings),
         )

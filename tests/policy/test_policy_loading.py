@@ -231,6 +231,13 @@ def test_warnings_about_output(tmp_path: Path) -> None:
     assert "the result will be dropped" in policy.warnings[0]
 
 
+def test_a_warning_that_duplicates_break_a_checked_join(tmp_path: Path) -> None:
+    given = {"db": "sqlite://a.db", "query": "SELECT 1", "allow_duplicates": True}
+    assert load_policy(write(tmp_path, input=given)).warnings == ()
+    (warning,) = load_policy(write(tmp_path, input=given, check_joins=True)).warnings
+    assert "allow_duplicates" in warning and "panic" in warning
+
+
 def test_keys_that_start_with_x_pass_and_unknown_ones_on_request(tmp_path: Path) -> None:
     assert load_policy(write(tmp_path, **{"x-note": [1, {"a": None}]})).party == 0
     assert load_policy(write(tmp_path, surprise=1), allow_unknown_keys=True).party == 0
