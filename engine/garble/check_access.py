@@ -46,7 +46,7 @@ class AccessChecker(PatternChecker):
     def name_hint(self, name: str) -> str:
         """What an unknown name may have meant."""
         if name in self.definitions.functions or name in ("join", "join_iter"):
-            self.calls.add(name)  # not unused as well
+            self.mentioned.add(name)
             return "functions are not values; call it"
         if name in self.definitions.enums:
             return f"a value of this enum is written `{name}::{next(iter(self.definitions.enums[name]), 'VARIANT')}`"
@@ -56,7 +56,8 @@ class AccessChecker(PatternChecker):
             return WORDS[name]
         if name == "_":
             return "`_` in a pattern keeps nothing; give it a name"
-        return self.reporter.near(name, [*self.scopes.names(), *self.definitions.consts])
+        near = self.reporter.near(name, [*self.scopes.names(), *self.definitions.consts])
+        return near or "define it with `let`, with `const` or as a parameter"
 
     def function_hint(self, name: str) -> str:
         """What an unknown function may have meant."""
@@ -70,7 +71,7 @@ class AccessChecker(PatternChecker):
         close = nearest(name, [*self.definitions.functions, "join"]) if self.reporter.near(name, [name]) else None
         if close is None:
             return FUNCTIONS.get(name, "define it with `fn`")
-        self.calls.add(close)  # not unused as well
+        self.mentioned.add(close)
         return f"did you mean `{close}`?"
 
     def on_Index(self, node: s.Index, expected: T | None) -> t.Expr:
@@ -79,15 +80,13 @@ class AccessChecker(PatternChecker):
         element = self.element_of(base.type, node.base.span)
         return t.IndexOf(element, node.span, base, index)
 
-    def element_of(self, type_: T, span: Span) -> T:
+    def element_of(self, type_: T, span: Span, cure: str = "only arrays have an index") -> T:
         """Element type of an array, or a report."""
         root = prune(type_)
         if isinstance(root, ArrayT):
             return root.element
         if not isinstance(root, ErrorT):
-            hint = (
-                "a component of a tuple is read with `.0`" if isinstance(root, TupleT) else "only arrays have an index"
-            )
+            hint = "a component of a tuple is read with `.0`" if isinstance(root, TupleT) else cure
             self.error(span, f"expected an array type, found {show(root)}", hint)
         return ERROR
 

@@ -11,7 +11,7 @@ from engine.garble.definitions import Definitions
 from engine.garble.diagnostics import Span
 from engine.garble.scopes import Binding, Scopes, generalise
 from engine.garble.types import DEFAULTED, ERROR, ArrayT, T, Var, default_type, free_vars, prune, show, unify
-from engine.values import IntType
+from engine.values import BoolType, IntType
 
 
 class CheckerBase:
@@ -25,6 +25,7 @@ class CheckerBase:
         self.variables: list[Var] = []
         self.deferred: list[Callable[[], None]] = []
         self.calls: set[str] = set()
+        self.mentioned: set[str] = set()  # functions that a mistake was about: not unused as well
         self.broken_patterns: set[int] = set()  # by identity; the patterns live as long as the checker
 
     def expr(self, node: s.Expr, expected: T | None = None) -> t.Expr:
@@ -51,14 +52,21 @@ class CheckerBase:
         """Unify or report ``expected, found``."""
         if unify(found, expected):
             return True
-        found, expected = prune(found), prune(expected)
-        hint = ""
-        if isinstance(found, ArrayT) and isinstance(expected, ArrayT) and found.size != expected.size:
-            hint = "array sizes are compared as they are written"
-        elif isinstance(found, IntType) and isinstance(expected, IntType):
-            hint = default_hint(found, expected) or f"convert it with `as {expected}`"
-        self.error(span, f"expected {show(expected)}, found {show(found)}", hint)
+        self.error(span, f"expected {show(expected)}, found {show(found)}", self.cure(prune(found), prune(expected)))
         return False
+
+    def cure(self, found: T, expected: T) -> str:
+        """How a value of one type becomes one of another."""
+        if isinstance(found, ArrayT) and isinstance(expected, ArrayT) and found.size != expected.size:
+            return "array sizes are compared as they are written"
+        if isinstance(found, IntType | BoolType) and isinstance(expected, IntType):
+            return default_hint(found, expected) or f"convert it with `as {expected}`"
+        if isinstance(found, IntType) and isinstance(expected, BoolType):
+            return "compare it with a number, such as `!= 0`"
+        if isinstance(found, Var):
+            no_number = "write `true` or `false`" if isinstance(expected, BoolType) else ""
+            return f"{expected} has no negative numbers" if isinstance(expected, IntType) else no_number
+        return ""
 
     def sized(self, type_: T, span: Span) -> T:
         """The type of a value that was put together, or a report that it has too many parts."""

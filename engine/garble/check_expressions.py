@@ -9,6 +9,7 @@ from engine.garble import typed as t
 from engine.garble.check_base import count
 from engine.garble.check_operators import OperatorChecker
 from engine.garble.diagnostics import Span
+from engine.garble.suggestions import nearest
 from engine.garble.types import (
     BOOL,
     ERROR,
@@ -60,7 +61,8 @@ class ExpressionChecker(OperatorChecker):
         if node.suffix:
             element = INTS[node.suffix]
             if node.end - 1 > INTS[node.suffix].maximum:
-                self.error(node.span, f"invalid range: `{node.end - 1}` does not fit {node.suffix}")
+                message = f"invalid range: `{node.end - 1}` does not fit {node.suffix}"
+                self.error(node.span, message, f"{node.suffix} ends at {INTS[node.suffix].maximum}")
         else:
             element = self.literal_var(node.span, node.start, node.end - 1)
         return t.RangeLit(ArrayT(element, ("num", count)), node.span, node.start, count)
@@ -97,8 +99,7 @@ class ExpressionChecker(OperatorChecker):
     def on_StructExpr(self, node: s.StructExpr, expected: T | None) -> t.Expr:
         fields = self.definitions.structs.get(node.name)
         if fields is None:
-            hint = self.reporter.near(node.name, self.definitions.structs)
-            self.error(node.name_span, f"unknown struct `{node.name}`", hint)
+            self.error(node.name_span, f"unknown struct `{node.name}`", self.struct_hint(node.name))
             for _, value, _ in node.fields:
                 self.expr(value)
             return self.broken(node.span)
@@ -109,14 +110,15 @@ class ExpressionChecker(OperatorChecker):
             elif name in found:
                 self.error(span, f"field `{name}` is given twice", "remove one")
             found[name] = self.expr(value, fields.get(name))
-        self.missing_fields(node.name, [name for name in fields if name not in found], node.span)
+        misspelled = {nearest(name, fields) for name in found if name not in fields}
+        missing = [name for name in fields if name not in found and name not in misspelled]
+        self.missing_fields(node.name, missing, node.span)
         items = tuple(found[name] for name in fields if name in found)
         return t.Make(NamedT(node.name, False), node.span, items)
 
     def on_EnumExpr(self, node: s.EnumExpr, expected: T | None) -> t.Expr:
         if node.enum not in self.definitions.enums:
-            hint = self.reporter.near(node.enum, self.definitions.enums)
-            self.error(node.span, f"unknown enum `{node.enum}`", hint)
+            self.error(node.span, f"unknown enum `{node.enum}`", self.enum_hint(node.enum))
             payload = None
         else:
             payload = self.variant(node.enum, node.variant, node.payload, node.span)
@@ -196,7 +198,7 @@ class ExpressionChecker(OperatorChecker):
             if result is None and not isinstance(body.type, ErrorT):
                 result = body.type
         patterns = [pattern for pattern, _ in arms]
-        self.require_exhaustive(value.type, patterns, node.span, "patterns are not exhaustive")
+        self.require_exhaustive(value.type, patterns, node.span.to(value.span), "patterns are not exhaustive")
         return t.MatchOn(result if result is not None else ERROR, node.span, value, tuple(arms))
 
     def on_Block(self, node: s.Block, expected: T | None) -> t.Expr:

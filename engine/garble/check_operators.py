@@ -87,7 +87,7 @@ class OperatorChecker(AccessChecker):
         left, right = prune(left), prune(right)
         if isinstance(left, Var) or isinstance(right, Var):
             other = right if isinstance(left, Var) else left
-            return "give the number its type, such as `1u8`" if isinstance(other, Var | IntType) else ""
+            return f"{other} has no negative numbers" if isinstance(other, IntType) else ""
         if isinstance(left, BoolType | IntType) and isinstance(right, BoolType | IntType):
             return default_hint(left, right) or "there are no implicit conversions; cast one with `as`"
         return "both operands must have one type"

@@ -25,6 +25,8 @@ from engine.garble.types import (
 )
 from engine.values import BoolType, IntType
 
+ADD_PATTERNS = "add the missing patterns or `_`"
+
 
 class PatternChecker(CheckerBase):
     """Checks a pattern against a type and declares its names."""
@@ -118,8 +120,7 @@ class PatternChecker(CheckerBase):
         parts: Sequence[T] = [ERROR] * len(node.payload or ())
         number = 0
         if variants is None:
-            hint = self.reporter.near(node.enum, self.definitions.enums)
-            self.error(node.span, f"unknown enum `{node.enum}`", hint)
+            self.error(node.span, f"unknown enum `{node.enum}`", self.enum_hint(node.enum))
         else:
             self._must_match(NamedT(node.enum, True), type_, node.span)
             payload = self.variant(node.enum, node.variant, node.payload, node.span)
@@ -153,8 +154,7 @@ class PatternChecker(CheckerBase):
     def _struct(self, node: s.StructPattern, type_: T, names: set[str]) -> t.Pattern:
         fields = self.definitions.structs.get(node.name)
         if fields is None:
-            hint = self.reporter.near(node.name, self.definitions.structs)
-            self.error(node.span, f"unknown struct `{node.name}`", hint)
+            self.error(node.span, f"unknown struct `{node.name}`", self.struct_hint(node.name))
             fields = {name: ERROR for name, _, _ in node.fields}
         else:
             self._must_match(NamedT(node.name, False), type_, node.span)
@@ -179,13 +179,27 @@ class PatternChecker(CheckerBase):
             cure = "give every field a value" if not hint else f"name every field, {hint}"
             self.error(span, f"missing {what} `{'`, `'.join(missing)}` of struct `{struct}`", cure)
 
+    def enum_hint(self, name: str) -> str:
+        """The enum that was meant."""
+        if name in self.definitions.structs:
+            return f"`{name}` is a struct: `{name} {{ ... }}`"
+        return self.reporter.near(name, self.definitions.enums) or "define it with `enum`"
+
+    def struct_hint(self, name: str) -> str:
+        """The struct that was meant."""
+        if name in self.definitions.enums:
+            return f"`{name}` is an enum: `{name}::...`"
+        return self.reporter.near(name, self.definitions.structs) or "define it with `struct`"
+
     def field_hint(self, name: str, fields: Iterable[str]) -> str:
         """The field that was meant, or all there are."""
         fields = list(fields)
         known = f"its fields are {', '.join(fields)}" if fields else "it has no fields"
         return self.reporter.near(name, fields) or known
 
-    def require_exhaustive(self, type_: T, patterns: Sequence[t.Pattern], span: Span, what: str) -> None:
+    def require_exhaustive(
+        self, type_: T, patterns: Sequence[t.Pattern], span: Span, what: str, cure: str = ADD_PATTERNS
+    ) -> None:
         """Check at the end of the function that the patterns cover the type."""
 
         if self.definitions.broken or any(id(pattern) in self.broken_patterns for pattern in patterns):
@@ -199,7 +213,7 @@ class PatternChecker(CheckerBase):
                 self.error(span, "the patterns are too many and too wide to be checked", "end with an arm `_ => ...`")
             elif missing:
                 shown = ", ".join([f"`{pattern}`" for pattern in missing])
-                self.error(span, f"{what}: {shown} not covered", "add the missing patterns or `_`")
+                self.error(span, f"{what}: {shown} not covered", cure)
 
         self.deferred.append(check)
 

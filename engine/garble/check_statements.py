@@ -17,11 +17,15 @@ class StatementChecker(ExpressionChecker):
         with self.scopes.inner():
             for statement in node.statements[:-1]:
                 statements.append(self.statement(statement, None))
-            if node.statements:
-                statements.append(self.statement(node.statements[-1], expected))
-        last = node.statements[-1] if node.statements else None
-        has_value = isinstance(last, s.ExprStatement) and not isinstance(last.value, s.Assign)
+            last = node.statements[-1] if node.statements else None
+            has_value = isinstance(last, s.ExprStatement) and not isinstance(last.value, s.Assign)
+            if last is not None:
+                statements.append(self.statement(last, expected if has_value else None))
         type_ = statements[-1].type if has_value else UNIT
+        if not has_value and expected is not None and not unify(UNIT, expected):
+            message = f"expected {show(expected)}, found (): the block ends without a value"
+            self.error(node.span if last is None else last.span, message, "end it with an expression")
+            type_ = ERROR
         return t.BlockOf(type_, node.span, tuple(statements), has_value)
 
     def statement(self, node: s.Statement, expected: T | None) -> t.Statement:
@@ -41,13 +45,14 @@ class StatementChecker(ExpressionChecker):
             return t.LetBind(UNIT, node.span, t.PBind(type_, node.pattern.span, var), value)
         pattern = self.pattern(node.pattern, type_)
         if not isinstance(pattern, t.PBind):
-            self.require_exhaustive(type_, [pattern], node.pattern.span, "the pattern of `let` can fail")
+            self.require_exhaustive(type_, [pattern], node.pattern.span, "the pattern of `let` can fail", "use `match`")
         return t.LetBind(UNIT, node.span, pattern, value)
 
     def for_each(self, node: s.For) -> t.Statement:
         assert node.iterable is not None
         iterable = self.expr(node.iterable)
-        element = self.element_of(iterable.type, node.iterable.span)
+        cure = "a loop goes over an array or a range, such as `0..3`"
+        element = self.element_of(iterable.type, node.iterable.span, cure)
         with self.scopes.inner():
             pattern = self.loop_pattern(node.pattern, element)
             body = self.block(node.body)
@@ -57,7 +62,8 @@ class StatementChecker(ExpressionChecker):
         """The pattern of a loop must match every element."""
         pattern = self.pattern(node, element)
         if not isinstance(pattern, t.PBind):
-            self.require_exhaustive(element, [pattern], node.span, "the pattern of the loop can fail")
+            cure = "give the element a name, and use `match`"
+            self.require_exhaustive(element, [pattern], node.span, "the pattern of the loop can fail", cure)
         return pattern
 
     def for_join(self, node: s.For) -> t.Statement:

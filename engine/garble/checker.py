@@ -18,10 +18,12 @@ def check(items: Iterable[s.Item], reporter: Reporter) -> tuple[Definitions, dic
     numbers = count()
     functions: dict[str, TypedFunction] = {}
     calls: dict[str, set[str]] = {}
+    mentioned: set[str] = set()
     for item in [*definitions.functions.values(), *definitions.duplicates]:
         checker = StatementChecker(definitions, numbers)
         functions.setdefault(item.name, check_function(item, checker))
         calls.setdefault(item.name, set()).update(checker.calls)
+        mentioned |= checker.mentioned
     for item in definitions.functions.values():
         if item.public and not item.parameters:
             reporter.add(
@@ -30,7 +32,7 @@ def check(items: Iterable[s.Item], reporter: Reporter) -> tuple[Definitions, dic
                 "each parameter is the input of a party; add one, or remove `pub`",
             )
     check_recursion(definitions, calls)
-    check_unused(definitions, calls)
+    check_unused(definitions, calls, mentioned)
     return definitions, functions
 
 
@@ -82,10 +84,10 @@ def report_circle(definitions: Definitions, circle: list[str]) -> None:
     definitions.reporter.add(span, f"recursive function `{first}` ({shown})", "use a loop over a range")
 
 
-def check_unused(definitions: Definitions, calls: dict[str, set[str]]) -> None:
-    """A private function that no public one reaches is an error."""
+def check_unused(definitions: Definitions, calls: dict[str, set[str]], mentioned: set[str]) -> None:
+    """A private function that no public one reaches is an error, unless a mistake was about it."""
     reached: set[str] = set()
-    work = [item.name for item in definitions.functions.values() if item.public]
+    work = [*mentioned] + [item.name for item in definitions.functions.values() if item.public]
     while work:
         name = work.pop()
         if name not in reached:

@@ -34,7 +34,7 @@ class Constants:
                 self.values[const.name] = value
                 self.exact[const.name] = self._value(const.value, const.type, const.span, exact=True)
         for (party, name), type_ in definitions.externals.items():
-            self._external(party, name, type_, NOWHERE)
+            self._external(party, name, type_, definitions.external_spans[party, name])
         reporter.raise_if_any("compile")
 
     def _value(self, tree: Size, type_: T, span: Span, *, exact: bool = False) -> Any:

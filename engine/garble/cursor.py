@@ -9,7 +9,7 @@ from engine.garble.lexer import KEYWORDS, Token
 from engine.garble.limits import MAX_NESTING
 
 BRACES = {"{": 1, "}": -1}
-BRACKETS = {"(": 1, "[": 1, ")": -1, "]": -1}
+BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 TOP_LEVEL = frozenset(["const", "struct", "enum", "fn", "pub"])
 
 # Words of Rust, Python and SQL, and what to write here.
@@ -39,6 +39,7 @@ class Cursor:
         self.at = 0
         self.level = 0  # syntax trees around the one that is read
         self.depths = list(accumulate((BRACES.get(token.kind, 0) for token in tokens), initial=0))
+        self.brackets = list(accumulate((BRACKETS.get(token.kind, 0) for token in tokens), initial=0))
 
     @property
     def token(self) -> Token:
@@ -104,9 +105,9 @@ class Cursor:
     def at_item(self) -> bool:
         """Whether an item is ahead: not the `const` of an array size, not the `pub` of a field."""
         kind, following = self.token.kind, self.peek().kind
-        if kind == "const":
-            return following != "{"
-        return following in TOP_LEVEL if kind == "pub" else kind in TOP_LEVEL
+        if kind == "pub":
+            return following in TOP_LEVEL
+        return kind in TOP_LEVEL and (following in ("ident", "int") or following in KEYWORDS)
 
     def skip_statement(self, depth: int) -> None:
         """Resynchronise behind the next ``;`` of a block, before its ``}``, or before a top-level keyword.
@@ -126,18 +127,15 @@ class Cursor:
             if kind == "}" and here == depth + 1 and self.token.kind not in (";", ")", "]", ",", "else"):
                 return
 
-    def skip_arm(self, depth: int) -> bool:
+    def skip_arm(self, depth: int, brackets: int) -> bool:
         """Resynchronise behind the next ``,`` of a match, or before its ``}``; False when it is not found."""
-        brackets = 0
         while self.token.kind != "end" and not self.at_item and self.depths[self.at] >= depth:
             kind = self.token.kind
-            if self.depths[self.at] == depth and not brackets:
-                if kind in ("}", ";"):
-                    return kind == "}"
-                if kind == ",":
-                    self.advance()
-                    return True
-            brackets = max(0, brackets + BRACKETS.get(kind, 0))
+            if kind in ("}", ";") and self.depths[self.at] == depth:
+                return kind == "}"
+            if kind == "," and self.brackets[self.at] == brackets:
+                self.advance()
+                return True
             self.advance()
         return False
 

@@ -28,6 +28,7 @@ class Definitions:
         self.duplicates: list[s.FunctionItem] = []  # reported; their bodies are checked too
         self.signatures: dict[str, tuple[tuple[T, ...], T]] = {}
         self.externals: dict[tuple[str, str], T] = {}
+        self.external_spans: dict[tuple[str, str], Span] = {}  # where each is mentioned first
         self.const_items: dict[str, s.ConstItem] = {}
         self._types: dict[str, s.StructItem | s.EnumItem] = {}
         self._reported: set[str] = set()
@@ -231,6 +232,7 @@ class Definitions:
             return self._const_literal(node, expected)
         if isinstance(node, s.ConstExternal):
             self.externals.setdefault((node.party, node.name), expected)
+            self.external_spans.setdefault((node.party, node.name), node.span)
             return ("external", node.party, node.name)
         if isinstance(node, s.ConstName):
             return self._const_name(node, expected, known)
@@ -259,12 +261,15 @@ class Definitions:
             found = node.suffix
         if found == show(expected):
             return ("lit", node.value, "" if isinstance(node.value, bool) else node.suffix)
-        if found == "":
-            message = f"expected {show(expected)}, found a number without type"
-            hint = f"write `{node.value}{show(expected)}`" if expected != BOOL else ""
+        if expected == BOOL:
+            hint = "write `true` or `false`"
+        elif found == "bool":
+            hint = f"write a number, such as `1{show(expected)}`"
+        elif node.value < 0 and show(expected)[0] == "u":
+            hint = f"{show(expected)} has no negative numbers"
         else:
-            message, hint = f"expected {show(expected)}, found {found}", ""
-        self.reporter.add(node.span, message, hint)
+            hint = f"write `{node.value}{show(expected)}`"
+        self.reporter.add(node.span, f"expected {show(expected)}, found {found or 'a number without type'}", hint)
         return None
 
     def _const_name(self, node: s.ConstName, expected: T, known: Iterable[str]) -> Size | None:
@@ -284,7 +289,8 @@ class Definitions:
             return None
         if not (isinstance(item.type, s.NamedType) and item.type.name == show(expected)):
             found = self.type(item.type)
-            self.reporter.add(node.span, f"expected {show(expected)}, found constant of type {show(found)}")
+            message = f"expected {show(expected)}, found constant of type {show(found)}"
+            self.reporter.add(node.span, message, "all parts of a constant have its type")
             return None
         return ("name", node.name)
 

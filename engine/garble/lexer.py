@@ -60,7 +60,7 @@ class _Scanner:
         while self.at < size:
             self.step()
         here = self.span(self.at, self.line, self.line_start)
-        self.tokens.append(Token("end", "end of the text", here))
+        self.tokens.append(Token("end", "the end of the text", here))
         return self.tokens
 
     def span(self, start: int, line: int, line_start: int) -> Span:

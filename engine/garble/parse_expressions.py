@@ -17,6 +17,10 @@ BINARY = {
     for operator in operators.split()
 }
 CAST_LEVEL = 11
+BLOCK_WORDS = {
+    "loop": "`loop` does not exist; use `for` over a range",
+    "unsafe": "`unsafe` does not exist; remove it",
+}
 EXPRESSION_HINTS = {
     "|": "closures do not exist; write a function",
     "||": "closures do not exist; write a function",
@@ -86,6 +90,7 @@ class ExpressionParser(TypeParser):
         digits = Token("int", token.text[1:], span._replace(start_column=middle), -token.value, token.suffix)
         self.tokens[self.at : self.at + 1] = [minus, digits]
         self.depths.insert(self.at, self.depths[self.at])
+        self.brackets.insert(self.at, self.brackets[self.at])
 
     def chained(self, links: int) -> int:
         """One more access or cast on an expression; too many are an error like too much nesting."""
@@ -199,11 +204,21 @@ class ExpressionParser(TypeParser):
         if self.accept("("):
             arguments = tuple(self.list_of(self.expression, ")"))
             return s.Call(self.since(token.span), token.text, token.span, arguments)
-        if self.structs_allowed and self.token.kind == "{":
+        if self.token.kind == "{" and self.struct_follows(token):
             self.advance()
             fields = tuple(self.list_of(self.struct_field, "}"))
             return s.StructExpr(self.since(token.span), token.text, token.span, fields)
         return s.Name(token.span, token.text)
+
+    def struct_follows(self, name: Token) -> bool:
+        """Whether the brace ahead begins the fields of a literal, and not a block."""
+        named = self.peek().kind == "ident" and self.peek(2).kind == ":"
+        if named and not self.structs_allowed:
+            hint = f"write it in parentheses: `({shorten(name.text)} {{ ... }})`"
+            self.reporter.add(name.span, "a struct literal is not possible before a block", hint)
+        if name.text in BLOCK_WORDS and self.structs_allowed and not named:
+            raise self.failure(f"expected `;` or `}}`, found `{{` after `{name.text}`", BLOCK_WORDS[name.text])
+        return named or self.structs_allowed
 
     def struct_field(self) -> tuple[str, s.Expr, s.Span]:
         if self.token.kind == "..":
@@ -213,19 +228,21 @@ class ExpressionParser(TypeParser):
         return name.text, value, name.span
 
     def parenthesised(self) -> s.Expr:
-        start = self.advance().span
+        opening = self.advance()
+        start = opening.span
         if self.accept(")"):
             return s.TupleExpr(self.since(start), ())
         first = self.expression()
-        if self.token.kind == ",":
-            self.advance()
-            rest = self.list_of(self.expression, ")")
+        if self.accept(","):
+            rest = self.list_of(self.expression, ")", opening)
             return s.TupleExpr(self.since(start), (first, *rest))
-        self.expect(")", " or `,`")
-        return first
+        if self.accept(")"):
+            return first
+        raise self.open_bracket(f"expected `)` or `,`, found {describe(self.token)}", opening)
 
     def array(self) -> s.Expr:
-        start = self.advance().span
+        opening = self.advance()
+        start = opening.span
         if self.token.kind == "]":
             raise self.failure("an array literal needs at least one element", "write `[value; 0]`", start)
         first = self.expression()
@@ -233,12 +250,12 @@ class ExpressionParser(TypeParser):
             size = self.size()
             self.expect("]", " after the array size")
             return s.RepeatExpr(self.since(start), first, size)
-        if self.token.kind == ",":
-            self.advance()
-            rest = self.list_of(self.expression, "]")
+        if self.accept(","):
+            rest = self.list_of(self.expression, "]", opening)
             return s.ArrayExpr(self.since(start), (first, *rest))
-        self.expect("]", ", `,` or `;`")
-        return s.ArrayExpr(self.since(start), (first,))
+        if self.accept("]"):
+            return s.ArrayExpr(self.since(start), (first,))
+        raise self.open_bracket(f"expected `]`, `,` or `;`, found {describe(self.token)}", opening)
 
     def if_expression(self) -> s.Expr:
         """A chain of ``if`` and ``else if`` is read in a loop, so that it may be long."""
@@ -262,7 +279,7 @@ class ExpressionParser(TypeParser):
         start = self.advance().span
         value = self.header()
         self.expect("{", " before the arms")
-        depth, level = self.depths[self.at], self.level
+        depth, brackets, level = self.depths[self.at], self.brackets[self.at], self.level
         arms: list[s.Arm] = []
         failed = False
         while not self.accept("}"):
@@ -271,7 +288,7 @@ class ExpressionParser(TypeParser):
                 self.end_of_arm(arms[-1])
             except ParseFailure:
                 self.structs_allowed, self.level, failed = True, level, True
-                if not self.skip_arm(depth):
+                if not self.skip_arm(depth, brackets):
                     raise
         if not arms and not failed:
             raise self.failure("a match needs at least one arm", "add `_ => ...` for all values", self.since(start))

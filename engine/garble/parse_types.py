@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from engine.garble import syntax as s
-from engine.garble.cursor import Cursor, describe
+from collections.abc import Callable
+from typing import TypeVar
 
+from engine.garble import syntax as s
+from engine.garble.cursor import Cursor, ParseFailure, describe
+from engine.garble.lexer import Token
+
+R = TypeVar("R")
 ARITHMETIC = frozenset(["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"])
 PATTERN_HINTS = {
     "mut": "`mut` is not allowed inside patterns; use `let mut` with one name",
@@ -183,13 +188,21 @@ class TypeParser(Cursor):
                 self.expect(",", " between fields")
         return tuple(fields), False
 
-    def list_of(self, rule, close: str) -> list:  # type: ignore[no-untyped-def]
-        """``[ X { "," X } [ "," ] ] close``, the opening bracket already taken."""
-        items = []
+    def list_of(self, rule: Callable[[], R], close: str, opening: Token | None = None) -> list[R]:
+        """``[ X { "," X } [ "," ] ] close``, the opening bracket (the token read last) already taken."""
+        opening = opening or self.tokens[self.at - 1]
+        items: list[R] = []
         while not self.accept(close):
             items.append(rule())
             if self.token.kind != close:
                 if self.token.kind != ",":
-                    raise self.failure(f"expected `,` or `{close}`, found {describe(self.token)}")
+                    raise self.open_bracket(f"expected `,` or `{close}`, found {describe(self.token)}", opening)
                 self.advance()
         return items
+
+    def open_bracket(self, message: str, opening: Token) -> ParseFailure:
+        """A failure before a closing bracket: tells which one is open when it is not in sight."""
+        line, column = opening.span.start_line, opening.span.start_column
+        unclosed = self.brackets[-1] > 0 or self.token.kind in ("}", ")", "]")
+        place = f"in line {line + 1}, column {column + 1}"
+        return self.failure(message, f"the `{opening.kind}` {place} is not closed" if unclosed else "")

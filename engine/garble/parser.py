@@ -19,6 +19,11 @@ TOP_HINTS = {
     "type": "type aliases do not exist; use a struct",
     "trait": "traits do not exist",
 }
+STRUCT_HINTS = {
+    "(": "fields have names: `struct NAME { field: TYPE }`",
+    ";": "write `{ }` for a struct without fields",
+    "<": "generics do not exist",
+}
 
 
 def parse(tokens: list[Token], reporter: Reporter) -> tuple[s.Item, ...]:
@@ -28,6 +33,8 @@ def parse(tokens: list[Token], reporter: Reporter) -> tuple[s.Item, ...]:
 
 class Parser(ExpressionParser):
     """Grammar rules ``program``, ``item``, ``block``, ``stmt``."""
+
+    block_start = s.Span(0, 0, 0, 0)  # the brace of the innermost block
 
     def program(self) -> list[s.Item]:
         items: list[s.Item] = []
@@ -69,6 +76,9 @@ class Parser(ExpressionParser):
     def struct_item(self, start: s.Span) -> s.Item:
         self.advance()
         name = self.identifier("the name of the struct")
+        if self.token.kind in STRUCT_HINTS:
+            found = describe(self.token)
+            raise self.failure(f"expected `{{` before the fields, found {found}", STRUCT_HINTS[self.token.kind])
         self.expect("{", " before the fields")
         fields = tuple(self.list_of(self.field_definition, "}"))
         return s.StructItem(self.since(start), name.text, name.span, fields)
@@ -83,6 +93,8 @@ class Parser(ExpressionParser):
     def enum_item(self, start: s.Span) -> s.Item:
         self.advance()
         name = self.identifier("the name of the enum")
+        if self.token.kind == "<":
+            raise self.failure("expected `{` before the variants, found `<`", "generics do not exist")
         self.expect("{", " before the variants")
         variants = tuple(self.list_of(self.variant_definition, "}"))
         if not variants:
@@ -93,6 +105,11 @@ class Parser(ExpressionParser):
     def variant_definition(self) -> tuple[str, tuple[s.TypeExpr, ...] | None, s.Span]:
         name = self.identifier("the name of a variant")
         payload = tuple(self.list_of(self.type, ")")) if self.accept("(") else None
+        if self.token.kind in ("{", "="):
+            hint = (
+                "write the types that it holds in parentheses" if self.token.kind == "{" else "variants have no numbers"
+            )
+            raise self.failure(f"expected `,` or `}}` after the variant, found `{self.token.text}`", hint)
         return name.text, payload, name.span
 
     def function_item(self, start: s.Span, public: bool) -> s.Item:
@@ -122,45 +139,47 @@ class Parser(ExpressionParser):
         self.descend()
         depth, level = self.depths[self.at], self.level
         outer, self.structs_allowed = self.structs_allowed, True
+        outer_block, self.block_start = self.block_start, start
         statements: list[s.Statement] = []
         while self.token.kind != "}":
             if self.token.kind == "end":
-                raise self.unclosed(start)
+                raise self.unclosed()
             if self.accept(";"):
                 continue
             try:
-                statements.append(self.statement(start))
+                statements.append(self.statement())
             except ParseFailure:
-                self.structs_allowed, self.level = True, level
+                self.structs_allowed, self.level, self.block_start = True, level, start
                 self.skip_statement(depth)
                 if self.depths[self.at] < depth or self.at_item or self.token.kind == "end":
                     raise
         self.advance()
-        self.structs_allowed = outer
+        self.structs_allowed, self.block_start = outer, outer_block
         self.level -= 1
         return s.Block(self.since(start), tuple(statements))
 
-    def unclosed(self, start: s.Span) -> ParseFailure:
+    def unclosed(self) -> ParseFailure:
         """The end of the text, or an item, in a block that was not closed."""
+        start = self.block_start
         hint = f"the block that begins in line {start.start_line + 1}, column {start.start_column + 1} is not closed"
         return self.failure(f"expected `}}` before {describe(self.token)}", hint)
 
-    def statement(self, block: s.Span) -> s.Statement:
+    def statement(self) -> s.Statement:
         token = self.token
         if token.kind == "let":
             return self.let_statement()
         if token.kind == "for":
             return self.for_statement()
         if self.at_item:
-            return self.nested_item(block)
+            return self.nested_item()
         value = self.statement_expression()
         self.end_of(value, token)
         return s.ExprStatement(value.span, value)
 
-    def nested_item(self, block: s.Span) -> s.Statement:
+    def nested_item(self) -> s.Statement:
         """An item in a function body: reported, then read as what it is, unless the block before lacks its brace."""
         if self.depths[-1] > 0:
-            raise self.unclosed(block)
+            raise self.unclosed()
         start = self.token.span
         self.reporter.add(start, f"expected a statement, found `{self.token.text}`", "items stand outside of functions")
         self.item()
@@ -170,12 +189,16 @@ class Parser(ExpressionParser):
         """The ``;`` of a statement, optional before ``}`` and after if, match and block."""
         if self.accept(";") or self.token.kind == "}" or first.kind in ("if", "match", "{"):
             return
+        if self.at_item or self.token.kind == "end":
+            raise self.unclosed()
         found = describe(self.token)
         if isinstance(value, s.Name) and value.name in OTHER_WORDS:
             raise self.failure(f"expected `;` or `}}` after the expression, found {found}", other_word(value.name))
-        if self.token.span.start_line > self.last_span.end_line or self.token.kind in ("let", "for", "end"):
+        if self.token.span.start_line > self.last_span.end_line or self.token.kind in ("let", "for"):
             raise self.missing(";", f"expected `;` or `}}` after the expression, found {found}")
-        raise self.failure(f"expected `;` or `}}` after the expression, found {found}")
+        hint = "macros do not exist" if self.token.kind == "!" else ""
+        hint = "a range has a number on both ends" if self.token.kind == ".." else hint
+        raise self.failure(f"expected `;` or `}}` after the expression, found {found}", hint)
 
     def let_statement(self) -> s.Statement:
         start = self.advance().span

@@ -10,6 +10,8 @@ A file holds blocks. A block starts with ``==== title``, then comes the program,
     #> error type 2:5 3:9           category and the positions of all diagnostics
     #> at most 94 ands
     #> bits LITERAL = 00000101 1    encoding of a literal of the type of the first parameter
+    #> ok                           it compiles
+    #| test.garble.rs ...           after an error: every line of the text that the user sees
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class Block:
     title: str
     source: str
     expectations: list[str] = field(default_factory=list)
+    shown: str = ""
 
 
 def read_blocks(path: Path) -> list[Block]:
@@ -38,10 +41,11 @@ def read_blocks(path: Path) -> list[Block]:
     for text in path.read_text().split("\n==== ")[1:]:
         title, _, body = text.partition("\n")
         lines = body.split("\n")
-        program = "\n".join(line for line in lines if not line.startswith("#>"))
+        program = "\n".join(line for line in lines if line[:2] not in ("#>", "#|"))
         expected = [line[2:].strip() for line in lines if line.startswith("#>")]
+        shown = "\n".join(line[3:] for line in lines if line.startswith("#|"))
         assert expected, f"{path.name}: {title} expects nothing"
-        blocks.append(Block(f"{path.stem}: {title}", program, expected))
+        blocks.append(Block(f"{path.stem}: {title}", program, expected, shown))
     return blocks
 
 
@@ -66,7 +70,7 @@ def test_program(block: Block) -> None:
             party, _, constant = name.partition("::")
             consts.setdefault(party, {})[constant] = value
         elif line.startswith("error "):
-            check_error(block.source, entry, consts, line)
+            check_error(block, entry, consts, line)
         else:
             given = tuple((party, name, value) for party in consts for name, value in consts[party].items())
             check_line(compiled_program(block.source, entry, given), line)
@@ -83,7 +87,9 @@ def compiled_program(source: str, entry: str, given: tuple[tuple[str, str, str],
 
 def check_line(compiled: engine.Program, line: str) -> None:
     """One expectation on a compiled program."""
-    if line.startswith("at most "):
+    if line == "ok":
+        assert compiled.circuit.output_bits >= 161
+    elif line.startswith("at most "):
         assert compiled.circuit.and_gates <= int(line.split()[2])
     elif line.startswith("bits "):
         literal, _, bits = line[5:].rpartition("=")
@@ -92,16 +98,18 @@ def check_line(compiled: engine.Program, line: str) -> None:
         check_case(compiled, line)
 
 
-def check_error(source: str, entry: str, consts: dict, line: str) -> None:
-    """``error CATEGORY [line:column ...]``."""
+def check_error(block: Block, entry: str, consts: dict, line: str) -> None:
+    """``error CATEGORY [line:column ...]``, and the text if the block has it."""
     _, category, *places = line.split()
     with pytest.raises(engine.GarbleError) as caught:
-        engine.compile_program(source, entry, consts, "test.garble.rs")
+        engine.compile_program(block.source, entry, consts, "test.garble.rs")
     assert caught.value.category == category, str(caught.value)
     found = [f"{at}:{column}" for at, column, _ in caught.value.diagnostics]
     if places:
         assert found == places, str(caught.value)
     assert all(message for _, _, message in caught.value.diagnostics)
+    if block.shown:
+        assert str(caught.value) == block.shown
 
 
 def check_case(compiled: engine.Program, line: str) -> None:
@@ -135,4 +143,4 @@ def panic_end(compiled: engine.Program, arguments: list[str]) -> str:
 
 def test_there_are_enough_cases() -> None:
     """Nobody removed a file by accident."""
-    assert sum(len(block.expectations) for block in BLOCKS) >= 250
+    assert sum(len(block.expectations) for block in BLOCKS) >= 900
