@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.circuit.errors import CircuitError
 from engine.circuit.ir import Circuit
-from engine.circuit.room import Room
 from engine.kernels import circuit_cost as cost_kernels
 from engine.kernels import circuit_emit as kernels
 from engine.kernels import circuit_finish as finishing
+from engine.pages import Pages
 
 Lits = NDArray[np.int64]
 
@@ -37,7 +37,7 @@ class GateStore:
         self._inputs = sum(self.input_bits)
         if self._inputs >= MAX_BUILDER_WIRES:
             raise CircuitError(f"the program has {self._inputs} input bits", "use fewer rows")
-        self._room: Room | None = Room(max(4096, 2 * self._inputs))
+        self._room: Pages | None = Pages(max(4096, 2 * self._inputs))
         self._gates[: self._inputs + 1] = kernels.INPUT_WORD
         self._gates[0] = self._inputs + 1
         self._table = np.zeros(4096, np.int64)
@@ -46,7 +46,7 @@ class GateStore:
     def _gates(self) -> Lits:
         if self._room is None:
             raise RuntimeError("this builder is finished, its gates have become a circuit")
-        return self._room.words
+        return self._room.words.view(np.int64)
 
     # -- literals ------------------------------------------------------------------------------------------------
 

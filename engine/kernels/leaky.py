@@ -3,61 +3,99 @@
 All arrays are one-dimensional uint64. Blocks take two words each. Quantities of the relation (C, G, S, Q) keep
 ``words`` (1 or 2) low words of each block. ``start`` and ``stop`` bound the slice of triples, so that threads can
 share the work.
+
+The shares of a batch are ``macs`` and ``keys``: per peer ``stride`` words, in which x, y, r of ``count`` triples each
+come first.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from engine.kernels import kernel
-from engine.kernels.aes import hash1, hash2
-from engine.kernels.simd import lane, load128
+from engine.kernels import inline, kernel
+from engine.kernels.aes import hash1, hash1x2, hash2, hash2x2
+from engine.kernels.simd import lane, load128, mask128, set128, store128
 
 U = np.uint64
 ONE = np.uint64(1)
 
 
-@kernel
-def product_share(start, stop, keys, macs, out, words):
-    """out ^= tr(K xor M) for one peer: adds the peer's terms of XOR_j K_i[y^j] xor XOR_j M_j[y^i]."""
-    for i in range(start, stop):
-        for t in range(words):
-            out[i * words + t] ^= keys[2 * i + t] ^ macs[2 * i + t]
+@inline
+def _product_share(d, macs, keys, stride, peers, at):
+    """A_i(v) xor XOR_j M_j[v^i] of the share at word ``at``: the XOR over the parties is v * D."""
+    total = mask128(macs[at] & ONE) & d
+    for p in range(peers):
+        total = total ^ load128(macs, p * stride + at) ^ load128(keys, p * stride + at)
+    return total
+
+
+@inline
+def _put(out, at, value, words):
+    """The low words of a block."""
+    out[at] = lane(value, 0)
+    if words == 2:
+        out[at + 1] = lane(value, 1)
+
+
+@inline
+def _terms(d, macs, keys, stride, peers, count, i):
+    """(C, the part of S without hashes) of triple i."""
+    c = _product_share(d, macs, keys, stride, peers, 2 * (count + i))
+    s = _product_share(d, macs, keys, stride, peers, 2 * (2 * count + i))
+    return c, s ^ (mask128(macs[2 * i] & ONE) & c)
 
 
 @kernel
-def own_share(start, stop, delta, macs, out, words):
-    """out ^= tr(v * D) where v is the LSB of the MAC: the own term of A_i(v), equation (2)."""
-    for i in range(start, stop):
-        mask = U(0) - (macs[2 * i] & ONE)
-        for t in range(words):
-            out[i * words + t] ^= mask & delta[t]
+def garble(start, stop, hk, index, tweaks, delta, macs, keys, stride, peers, count, g, s, words):
+    """Steps 1 to 3 up to what depends on peers: G of every peer, uint64 (peers * count * words,), and S.
 
-
-@kernel
-def garble(start, stop, hk, index, tweak, delta, keys, c, g, s, words):
-    """Step 2: G = tr(H(K) xor H(K xor D)) xor C, and S ^= tr(H(K)).
-
-    ``hk`` two words, ``index`` number of triple 0 of the batch, ``tweak`` the high tweak word of the pair.
+    C = tr(A(y) xor XOR M(y)); G_p = tr(H(K_p) xor H(K_p xor D)) xor C; S = tr(A(r) xor XOR M(r)) xor x C xor
+    XOR_p tr(H(K_p)). ``hk`` two words, ``index`` number of triple 0 of the batch, ``tweaks`` high tweak words by peer.
     """
     d = load128(delta, 0)
-    for i in range(start, stop):
-        x = load128(keys, 2 * i)
-        h0, h1 = hash2(hk[0], hk[1], index + U(i), tweak, x, x ^ d)
-        both = h0 ^ h1
-        g[i * words] = lane(both, 0) ^ c[i * words]
-        s[i * words] ^= lane(h0, 0)
-        if words == 2:
-            g[i * words + 1] = lane(both, 1) ^ c[i * words + 1]
-            s[i * words + 1] ^= lane(h0, 1)
+    i = start
+    while i + 1 < stop:
+        c0, s0 = _terms(d, macs, keys, stride, peers, count, i)
+        c1, s1 = _terms(d, macs, keys, stride, peers, count, i + 1)
+        for p in range(peers):
+            x0 = load128(keys, p * stride + 2 * i)
+            x1 = load128(keys, p * stride + 2 * i + 2)
+            low, tweak = index + U(i), tweaks[p]
+            a0, a1, b0, b1 = hash2x2(hk[0], hk[1], low, tweak, low + ONE, tweak, x0, x0 ^ d, x1, x1 ^ d)
+            _put(g, (p * count + i) * words, a0 ^ a1 ^ c0, words)
+            _put(g, (p * count + i + 1) * words, b0 ^ b1 ^ c1, words)
+            s0 = s0 ^ a0
+            s1 = s1 ^ b0
+        _put(s, i * words, s0, words)
+        _put(s, (i + 1) * words, s1, words)
+        i += 2
+    if i < stop:
+        c, total = _terms(d, macs, keys, stride, peers, count, i)
+        for p in range(peers):
+            x = load128(keys, p * stride + 2 * i)
+            h0, h1 = hash2(hk[0], hk[1], index + U(i), tweaks[p], x, x ^ d)
+            _put(g, (p * count + i) * words, h0 ^ h1 ^ c, words)
+            total = total ^ h0
+        _put(s, i * words, total, words)
 
 
 @kernel
 def evaluate(start, stop, hk, index, tweak, macs, g, s, words):
-    """Step 3, the peer's part: S ^= tr(H(M)) xor x * G."""
-    for i in range(start, stop):
-        x = load128(macs, 2 * i)
-        h = hash1(hk[0], hk[1], index + U(i), tweak, x)
+    """Step 3, a peer's part: S ^= tr(H(M)) xor x * G; ``macs`` are those of this peer."""
+    i = start
+    while i + 1 < stop:
+        low = index + U(i)
+        h0, h1 = hash1x2(hk[0], hk[1], low, tweak, low + ONE, tweak, load128(macs, 2 * i), load128(macs, 2 * i + 2))
+        m0, m1 = U(0) - (macs[2 * i] & ONE), U(0) - (macs[2 * i + 2] & ONE)
+        at = i * words
+        s[at] ^= lane(h0, 0) ^ (m0 & g[at])
+        s[at + words] ^= lane(h1, 0) ^ (m1 & g[at + words])
+        if words == 2:
+            s[at + 1] ^= lane(h0, 1) ^ (m0 & g[at + 1])
+            s[at + 3] ^= lane(h1, 1) ^ (m1 & g[at + 3])
+        i += 2
+    if i < stop:
+        h = hash1(hk[0], hk[1], index + U(i), tweak, load128(macs, 2 * i))
         mask = U(0) - (macs[2 * i] & ONE)
         s[i * words] ^= lane(h, 0) ^ (mask & g[i * words])
         if words == 2:
@@ -65,12 +103,10 @@ def evaluate(start, stop, hk, index, tweak, macs, g, s, words):
 
 
 @kernel
-def select(start, stop, macs, c, s, words):
-    """Step 3, the own part: S ^= x * C, x being the LSB of the MAC."""
+def second_bits(start, stop, s, words, out):
+    """Step 4: bit 1 of each S as uint8."""
     for i in range(start, stop):
-        mask = U(0) - (macs[2 * i] & ONE)
-        for t in range(words):
-            s[i * words + t] ^= mask & c[i * words + t]
+        out[i] = np.uint8((s[i * words] >> ONE) & ONE)
 
 
 @kernel
@@ -80,3 +116,11 @@ def correct(start, stop, d, delta, s, words):
         mask = U(0) - U(d[i])
         for t in range(words):
             s[i * words + t] ^= mask & delta[t]
+
+
+@kernel
+def add_bits(start, stop, bits, block, rows):
+    """rows ^= bit * block: public constants (section 1); ``bits`` uint8, ``block`` two words."""
+    b = set128(block[0], block[1])
+    for i in range(start, stop):
+        store128(rows, 2 * i, load128(rows, 2 * i) ^ (mask128(U(bits[i])) & b))

@@ -11,28 +11,35 @@ U = np.uint64
 
 
 @kernel
-def difference(start, stop, y, layer, shift, size, out):
-    """out_a = y_0[a] xor y_q[(a + shift) mod L]: what a bucket opens for layer ``layer``; a in start..stop."""
+def difference_bits(start, stop, y, layer, shift, size, out):
+    """Own bits of <y_0[a]> xor <y_q[(a + shift) mod L]>, uint8: what a bucket opens for layer ``layer`` = q."""
     base = layer * size
     for a in range(start, stop):
         at = a + shift
         if at >= size:
             at -= size
-        store128(out, 2 * a, load128(y, 2 * a) ^ load128(y, 2 * (base + at)))
+        out[a] = np.uint8((y[2 * a] ^ y[2 * (base + at)]) & U(1))
 
 
 @kernel
-def combine(start, stop, x, z, e, layer, shift, size, x_out, z_out):
-    """x ^= x_q, z ^= z_q xor e_q * x_q for layer ``layer``; ``e`` uint8 bits of this layer."""
-    base = layer * size
+def combine(start, stop, x, z, e, bucket, shifts, size):
+    """x_0 ^= XOR_q x_q, z_0 ^= XOR_q (z_q xor e_q x_q) over the layers q >= 1, in place.
+
+    ``e`` uint8, layer after layer; ``shifts`` int64 (bucket,).
+    """
     for a in range(start, stop):
-        at = a + shift
-        if at >= size:
-            at -= size
-        xq = load128(x, 2 * (base + at))
-        zq = load128(z, 2 * (base + at))
-        store128(x_out, 2 * a, load128(x_out, 2 * a) ^ xq)
-        store128(z_out, 2 * a, load128(z_out, 2 * a) ^ zq ^ (mask128(U(e[a])) & xq))
+        x_sum = load128(x, 2 * a)
+        z_sum = load128(z, 2 * a)
+        for q in range(1, bucket):
+            at = a + shifts[q]
+            if at >= size:
+                at -= size
+            place = 2 * (q * size + at)
+            xq = load128(x, place)
+            x_sum = x_sum ^ xq
+            z_sum = z_sum ^ load128(z, place) ^ (mask128(U(e[(q - 1) * size + a])) & xq)
+        store128(x, 2 * a, x_sum)
+        store128(z, 2 * a, z_sum)
 
 
 @kernel

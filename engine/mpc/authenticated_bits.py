@@ -28,7 +28,7 @@ class BitExtension:
         self.shape = (params.trees, self.blocks + 1, 2)
         #: nb data blocks and one sacrificial block, the same towards everybody
         self.x = session.random.blocks(f"bits/{batch}", self.blocks + 1)
-        self.shares = Shares.empty(len(session.peers), self.count)
+        self.shares = Shares.in_pages(len(session.peers), self.count)
         self.columns_v: dict[int, Extension] = {}
         self.columns_w: dict[int, Extension] = {}
         self.challenge_out: dict[int, bytes] = {}

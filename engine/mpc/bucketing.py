@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.kernels import triples as kernels
+from engine.kernels.gf128 import fold_pairs, foldbits, mul
 from engine.mpc import opening
 from engine.mpc.leaky_and import flat
-from engine.mpc.session import Session
+from engine.mpc.session import Session, pack
 from engine.mpc.shares import Shares
-from engine.oracle import RO, SHIFT
+from engine.oracle import RO, SHIFT, same
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,11 @@ def shifts(sid: bytes, batch: int, coin: bytes, bucket: int, layer: int) -> list
 
 
 class Bucketing:
-    """One batch: ``x``, ``y``, ``z`` are the B*L leaky triples, layer after layer."""
+    """One batch: ``x``, ``y``, ``z`` are the B*L leaky triples, layer after layer.
+
+    What is opened, <e_q> = <y_0> xor <y_q> with bit number (q-1)L + a, is never written down: bits and folds are taken
+    from both layers at once.
+    """
 
     def __init__(self, session: Session, batch: int, coin: bytes, x: Shares, y: Shares, z: Shares) -> None:
         self.session, self.batch = session, batch
@@ -49,39 +54,58 @@ class Bucketing:
         self.shifts = shifts(session.sid, batch, coin, self.bucket, self.layer)
         self.operation = ("bucket", batch, 0)
 
-    def differences(self) -> Shares:
-        """<e_q> = <y_0> xor <y_q>, bit number (q-1)L + a."""
+    def own_bits(self) -> np.ndarray:
+        """The own bits of all e, uint8 ((B-1) L,)."""
         size = self.layer
-        out = Shares.empty(len(self.session.peers), (self.bucket - 1) * size)
-        for source, target in ((self.y.macs, out.macs), (self.y.keys, out.keys)):
-            for p in range(len(self.session.peers)):
-                for q in range(1, self.bucket):
-                    part = flat(target[p, (q - 1) * size : q * size])
-                    args = (flat(source[p]), q, self.shifts[q], size, part)
-                    self.session.workers.run(kernels.difference, size, *args)
-        return out
+        out = np.empty((self.bucket - 1, size), np.uint8)
+        y = flat(self.y.macs[0])
+        for q in range(1, self.bucket):
+            self.session.workers.run(kernels.difference_bits, size, y, q, self.shifts[q], size, out[q - 1])
+        return out.reshape(-1)
+
+    def folded(self, seed: bytes, y: np.ndarray) -> np.ndarray:
+        """fold(seed, ...) of the MACs or keys of all e; ``y`` uint64 (B*L, 2) are those of one peer."""
+        size, workers = self.layer, self.session.workers
+        total = np.zeros(2, np.uint64)
+        for q in range(1, self.bucket):
+            layer, shift, first = y[q * size : (q + 1) * size], self.shifts[q], (q - 1) * size
+            total ^= fold_pairs(seed, y[: size - shift], layer[shift:], first, workers)
+            total ^= fold_pairs(seed, y[size - shift : size], layer[:shift], first + size - shift, workers)
+        return total
 
     def open(self) -> np.ndarray:
-        """OPEN_BUCKET both ways; the opened bits uint8 (B-1, L)."""
-        shares = self.differences()
-        own = opening.send(self.session, "OPEN_BUCKET", self.operation, shares, a=self.batch)
-        opened = opening.receive(self.session, "OPEN_BUCKET", self.operation, shares, own, a=self.batch)
-        return opened.reshape(self.bucket - 1, self.layer)
+        """OPEN_BUCKET both ways (section 8.2), verified; the opened bits uint8 ((B-1) L,)."""
+        session = self.session
+        opened = self.own_bits()
+        packed = pack(opened)
+        seed = opening.coefficients(session, session.party, self.operation, packed)
+        for place, peer in enumerate(session.peers):
+            session.channel.send(peer, "OPEN_BUCKET", packed, self.folded(seed, self.y.macs[place]), a=self.batch)
+        for place, peer in enumerate(session.peers):
+            payload = session.channel.recv(peer, "OPEN_BUCKET", np.uint8, packed.size + 16, a=self.batch)
+            opened ^= self.verified(peer, payload[: packed.size], payload[packed.size :], self.y.keys[place])
+        session.channel.round("OPEN_BUCKET")
+        return opened
+
+    def verified(self, peer: int, packed: np.ndarray, tag: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """A peer's bits, authenticated by the own keys ``y``."""
+        session, count = self.session, (self.bucket - 1) * self.layer
+        bits = session.unpack(packed, count, "OPEN_BUCKET", peer)
+        seed = opening.coefficients(session, peer, self.operation, packed)
+        expected = self.folded(seed, y) ^ mul(foldbits(seed, packed, count, 0, session.workers), session.delta)
+        ok = same(expected.tobytes(), tag.tobytes())
+        session.require(ok, "OPEN_BUCKET", "the MACs of the opened bits are wrong", peer)
+        return bits
 
     def combine(self, e: np.ndarray) -> Triples:
-        """x = XOR x_q, y = y_0, z = XOR z_q xor XOR e_q x_q, in memory of their own."""
+        """x = XOR x_q, y = y_0, z = XOR z_q xor XOR e_q x_q, in the place of layer 0."""
         size = self.layer
-        x, y, z = self.x[:size].copy(), self.y[:size].copy(), self.z[:size].copy()
-        pairs = (
-            (self.x.macs, self.z.macs, x.macs, z.macs),
-            (self.x.keys, self.z.keys, x.keys, z.keys),
-        )
-        for xs, zs, x_out, z_out in pairs:
+        places = np.array(self.shifts, np.int64)
+        for x, z in ((self.x.macs, self.z.macs), (self.x.keys, self.z.keys)):
             for p in range(len(self.session.peers)):
-                for q in range(1, self.bucket):
-                    args = (flat(xs[p]), flat(zs[p]), e[q - 1], q, self.shifts[q], size)
-                    self.session.workers.run(kernels.combine, size, *args, flat(x_out[p]), flat(z_out[p]))
-        return Triples(x, y, z)
+                arrays = (flat(x[p]), flat(z[p]), e, self.bucket, places, size)
+                self.session.workers.run(kernels.combine, size, *arrays)
+        return Triples(self.x[:size], self.y[:size], self.z[:size])
 
 
 def run(session: Session, batch: int, coin: bytes, x: Shares, y: Shares, z: Shares) -> Triples:

@@ -11,7 +11,7 @@ import numpy as np
 from engine.kernels import leaky
 from engine.mpc.folding import fold_low
 from engine.mpc.session import Session, pack
-from engine.mpc.shares import Shares, add_public
+from engine.mpc.shares import Shares
 
 DOMAIN = 1
 HASH_WORD = np.uint64
@@ -35,52 +35,50 @@ def flat(array: np.ndarray) -> np.ndarray:
 
 
 class LeakyAnd:
-    """One batch. ``c``, ``s`` (later Q): uint64 (N, words); ``pads`` of step 2 are folded into ``s`` at once."""
+    """One batch. ``shares`` begin with x, y, r, as many of each as the batch has triples.
 
-    def __init__(self, session: Session, batch: int, x: Shares, y: Shares, r: Shares) -> None:
-        self.session, self.batch = session, batch
-        self.x, self.y, self.r = x, y, r
+    ``s`` (later Q): uint64 (N, words); ``g``: the ciphertexts of every peer, uint64 (peers, N, words).
+    """
+
+    def __init__(self, session: Session, batch: int, shares: Shares) -> None:
+        self.session, self.batch, self.shares = session, batch, shares
         params = session.params
         self.count = params.total_triples
         self.words = params.words
         self.index = np.uint64((batch - 1) * self.count)
-        self.c = self.product_shares(y)
-        self.s = self.product_shares(r)
+        self.s = np.empty((self.count, self.words), np.uint64)
 
-    def product_shares(self, v: Shares) -> np.ndarray:
-        """tr( A_i(v) xor XOR_j M_j[v^i] ): the XOR over the parties is tr(v * D)."""
-        out = np.zeros((self.count, self.words), np.uint64)
-        run, delta = self.session.workers.run, self.session.delta
-        run(leaky.own_share, self.count, delta, flat(v.macs[0]), flat(out), self.words)
-        for p in range(len(self.session.peers)):
-            run(leaky.product_share, self.count, flat(v.keys[p]), flat(v.macs[p]), flat(out), self.words)
-        return out
+    def garble(self) -> np.ndarray:
+        """Steps 1 and 2: the ciphertexts for every peer, and S as far as it depends on no peer."""
+        session, me = self.session, self.session.party
+        peers = len(session.peers)
+        g = np.empty((peers, self.count, self.words), np.uint64)
+        tweaks = np.array([tweak_word(DOMAIN, me, peer, 0) for peer in session.peers], np.uint64)
+        macs, keys = flat(self.shares.macs), flat(self.shares.keys)
+        shape = (macs.size // peers, peers, self.count)
+        arrays = (session.delta, macs, keys, *shape, flat(g), flat(self.s), self.words)
+        session.workers.run(leaky.garble, self.count, words_of(session.hash_keys[me]), self.index, tweaks, *arrays)
+        return g
 
     def half_gates(self) -> None:
         """Steps 2 and 3: LEAKY_G out and in."""
         session, me = self.session, self.session.party
-        hk = words_of(session.hash_keys[me])
-        run = session.workers.run
+        for ciphertexts, peer in zip(self.garble(), session.peers):
+            session.channel.send(peer, "LEAKY_G", ciphertexts, a=self.batch)
+        shape = (self.count, self.words)
         for p, peer in enumerate(session.peers):
-            g = np.empty((self.count, self.words), np.uint64)
-            tweak = tweak_word(DOMAIN, me, peer, 0)
-            keys, c = flat(self.x.keys[p]), flat(self.c)
-            args = (hk, self.index, tweak, session.delta, keys, c, flat(g), flat(self.s), self.words)
-            run(leaky.garble, self.count, *args)
-            session.channel.send(peer, "LEAKY_G", g, a=self.batch)
-        run(leaky.select, self.count, flat(self.x.macs[0]), flat(self.c), flat(self.s), self.words)
-        for p, peer in enumerate(session.peers):
-            shape = (self.count, self.words)
             g = session.channel.recv(peer, "LEAKY_G", np.uint64, shape, a=self.batch)
             key = words_of(session.hash_keys[peer])
             tweak = tweak_word(DOMAIN, peer, me, 0)
-            macs = flat(self.x.macs[p])
-            run(leaky.evaluate, self.count, key, self.index, tweak, macs, flat(g), flat(self.s), self.words)
+            arrays = (flat(self.shares.macs[p]), flat(g), flat(self.s), self.words)
+            session.workers.run(leaky.evaluate, self.count, key, self.index, tweak, *arrays)
         session.channel.round("LEAKY_G")
 
     def own_bits(self) -> np.ndarray:
         """s_i = bit 1 of S_i."""
-        return ((self.s[:, 0] >> np.uint64(1)) & np.uint64(1)).astype(np.uint8)
+        out = np.empty(self.count, np.uint8)
+        self.session.workers.run(leaky.second_bits, self.count, flat(self.s), self.words, out)
+        return out
 
     def corrections(self) -> np.ndarray:
         """Step 4: LEAKY_S; d = xy xor r, uint8 (N,)."""
@@ -89,16 +87,22 @@ class LeakyAnd:
         session.send_all("LEAKY_S", pack(d), a=self.batch)
         for peer in session.peers:
             packed = session.channel.recv(peer, "LEAKY_S", np.uint8, -(-self.count // 8), a=self.batch)
-            d = d ^ session.unpack(packed, self.count, "LEAKY_S", peer)
+            d ^= session.unpack(packed, self.count, "LEAKY_S", peer)
         session.channel.round("LEAKY_S")
         return d
 
-    def finish(self, d: np.ndarray) -> Shares:
-        """Step 5: z := r xor d in place, Q := S xor d tr(D)."""
-        session = self.session
-        add_public(self.r, d, session.party, session.delta)
-        session.workers.run(leaky.correct, self.count, d, session.delta, flat(self.s), self.words)
-        return self.r
+    def finish(self, d: np.ndarray) -> None:
+        """Step 5: z := r xor d in place ("P_0 flips", section 1), Q := S xor d tr(D)."""
+        session, n = self.session, self.count
+        run = session.workers.run
+        run(leaky.correct, n, d, session.delta, flat(self.s), self.words)
+        r = slice(2 * n, 3 * n)
+        one = np.array([1, 0], np.uint64)
+        if session.party == 0:
+            for macs in self.shares.macs:
+                run(leaky.add_bits, n, d, one, flat(macs[r]))
+        else:
+            run(leaky.add_bits, n, d, session.delta ^ one, flat(self.shares.keys[0, r]))
 
     def folded(self, coin: bytes) -> np.ndarray:
         """Step 6: V_i = fold(coin, Q_i), uint64 (2,)."""

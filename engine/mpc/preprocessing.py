@@ -67,29 +67,32 @@ class Preprocessing:
         params = self.session.params
         n = params.total_triples
         shares = self.authenticated_bits(batch)
-        self._tell("bits", progress)
-        x, y, r = shares[:n], shares[n : 2 * n], shares[2 * n : 3 * n]
-        masks = shares[3 * n : 3 * n + params.masks].copy()
-        coin = self.leaky_ands(batch, x, y, r, shares[3 * n + params.masks :], progress)
-        triples = bucketing.run(self.session, batch, coin, x, y, r)
+        coin = self.leaky_ands(batch, shares, progress)
+        masks = slice(3 * n, 3 * n + params.masks)
+        x, y, z = shares[:n], shares[n : 2 * n], shares[2 * n : 3 * n]
+        triples = bucketing.run(self.session, batch, coin, x, y, z)
+        for start in (0, n, 2 * n):  # of each layer but the first nothing is needed any more
+            shares.give_back(start + params.layer, start + n)
         self._tell("opened", progress)
-        return Batch(triples, masks)
+        return Batch(triples, shares[masks])
 
-    def leaky_ands(self, batch: int, x: Shares, y: Shares, r: Shares, rho: Shares, progress: tuple[int, int]) -> bytes:
+    def leaky_ands(self, batch: int, shares: Shares, progress: tuple[int, int]) -> bytes:
         """Section 7: turns <r> into <z> in place; returns the value of the batch's coin "leaky"."""
-        leaky = self.leaky_and(batch, x, y, r)
+        leaky = self.leaky_and(batch, shares)
         leaky.half_gates()
         self._tell("gates", progress)
         d = leaky.corrections()
         coin = self.coins.open("leaky", batch)
         leaky.finish(d)
+        params = self.session.params
+        rho = shares[3 * params.total_triples + params.masks :]
         self.zero_test(batch, rho, leaky, coin)
         self._tell("tested", progress)
         return coin
 
-    def leaky_and(self, batch: int, x: Shares, y: Shares, r: Shares) -> LeakyAnd:
+    def leaky_and(self, batch: int, shares: Shares) -> LeakyAnd:
         """The state of section 7."""
-        return LeakyAnd(self.session, batch, x, y, r)
+        return LeakyAnd(self.session, batch, shares)
 
     def zero_test(self, batch: int, rho: Shares, leaky: LeakyAnd, coin: bytes) -> None:
         """Section 7.1 on the folded check values."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.pages import Pages
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -21,11 +23,26 @@ class Shares:
 
     macs: np.ndarray
     keys: np.ndarray
+    pages: Pages | None = None
 
     @staticmethod
     def empty(peers: int, count: int) -> Shares:
         """Uninitialised room for ``count`` shares."""
         return Shares(np.empty((peers, count, 2), np.uint64), np.empty((peers, count, 2), np.uint64))
+
+    @staticmethod
+    def in_pages(peers: int, count: int) -> Shares:
+        """Room for ``count`` shares of which parts can be given back before the whole."""
+        pages = Pages(4 * peers * count)
+        both = pages.words.reshape(2, peers, count, 2)
+        return Shares(both[0], both[1], pages)
+
+    def give_back(self, start: int, stop: int) -> None:
+        """Forget the shares start .. stop-1 and return their memory; for vectors made by :meth:`in_pages`."""
+        assert self.pages is not None
+        peers, count, _ = self.macs.shape
+        for row in range(2 * peers):
+            self.pages.release(2 * (row * count + start), 2 * (row * count + stop))
 
     def __len__(self) -> int:
         return self.macs.shape[1]

@@ -159,15 +159,14 @@ def test_batch(n):
         coin_box._key = keys[p]
         coin_box.commit(0)
         s = shares[p]
-        x, y, r, rho = s[:4].copy(), s[4:8].copy(), s[8:12].copy(), s[12 + params.masks :].copy()
-        leaky = LeakyAnd(session, 1, x, y, r)
+        leaky = LeakyAnd(session, 1, s)
         leaky.half_gates()
         d = leaky.corrections()
         coin = coin_box.open("leaky", 1)
-        z = leaky.finish(d)
+        leaky.finish(d)
         value = leaky.folded(coin)
-        zero_test.run(session, coin_box, 1, rho, value)
-        bucketing = Bucketing(session, 1, coin, x, y, z)
+        zero_test.run(session, coin_box, 1, s[12 + params.masks :], value)
+        bucketing = Bucketing(session, 1, coin, s[:4], s[4:8], s[8:12])
         bucketing.open()
         return leaky.s.copy(), coin, value
 
