@@ -114,6 +114,14 @@ class Words(GateStore):
         fill = np.broadcast_to(low[..., :1], (*low.shape[:-1], n - width))
         return quotient, np.concatenate((fill, low), axis=-1)
 
+    def accumulate(self, columns: Lits, term: ArrayLike) -> None:
+        """columns (2, n) += term (n,) in place: the sum of the two rows grows by the term, wrapping.
+
+        Carry-save addition: three bits of one weight become two by one AND.
+        """
+        self._reserve(5 * columns.shape[1])
+        kernels.accumulate(columns, np.array(term, np.int64), self._gates, self._table)
+
     def shl(self, x: ArrayLike, amount: ArrayLike) -> tuple[Lits, Lits]:
         """(x << amount, amount >= n); amount is an unsigned word; n log2 n + 7 - log2 n ANDs for 8 bits of amount."""
         return self._shift(x, amount, left=1, fill=None)

@@ -25,7 +25,8 @@ class Costs:
 
     A gate counts where the innermost expression or statement that made it begins: merges of variables at the ``if``,
     ``match`` or loop, a network at its join, overflow and bounds checks at the operator or access. A gate that several
-    places share counts at the first of them; what a call costs counts inside the function that is called.
+    places share counts at the first of them, a sum partly where its total is used; what a call costs counts inside the
+    function that is called.
     """
 
     functions: tuple[tuple[str, int], ...]

@@ -15,8 +15,7 @@ from engine.garble.diagnostics import Diagnostic, Span, make_error
 from engine.garble.origins import Origins
 from engine.garble.state import State
 from engine.garble.types import T
-from engine.garble.words import Bounds
-from engine.values import Type
+from engine.values import IntType, Type
 
 Lits = np.ndarray
 
@@ -37,7 +36,7 @@ class LoweringBase:
         self.functions = functions
         self.constants = constants
         self.origins = origins
-        self.bounds = Bounds()
+        self.ranges = state.ranges
         self._types: dict[int, Type] = {}
         self._assigns: dict[int, bool] = {}
         self._rules: dict[type, Any] = {}
@@ -57,6 +56,16 @@ class LoweringBase:
     def bit(self, node: t.Expr) -> int:
         """The literal of a bool expression."""
         return int(self.expr(node)[0])
+
+    def declare(self, binding: t.PBind | t.TypedParameter, word: Lits) -> None:
+        """Bind a variable, and tell whether it is one integer."""
+        if binding.var is not None:
+            type_ = self.resolve(binding.type, binding.span)
+            self.state.declare(binding.var, word, type_.signed if isinstance(type_, IntType) else None)
+
+    def outside(self, index: Lits, size: int) -> int:
+        """Whether an index is out of bounds."""
+        return 0 if self.ranges.of(index, False)[1] < size else int(self.builder.at_least(index, size))
 
     def type_of(self, node: t.Typed) -> Type:
         """Resolved type of a node."""

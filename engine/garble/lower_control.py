@@ -7,7 +7,7 @@ from collections.abc import Callable
 from engine.garble import typed as t
 from engine.garble.lower_base import Lits, one, unit
 from engine.garble.lower_joins import JoinLowering, needs_match
-from engine.values import ArrayType
+from engine.values import ArrayType, IntType
 
 
 class ControlLowering(JoinLowering):
@@ -16,7 +16,7 @@ class ControlLowering(JoinLowering):
     def run(self, function: t.TypedFunction, arguments: list[Lits]) -> Lits:
         """The result of a call."""
         for parameter, word in zip(function.parameters, arguments):
-            self.state.declare(parameter.var, word)
+            self.declare(parameter, word)
         return self.expr(function.body)
 
     def on_CallOf(self, node: t.CallOf) -> Lits:
@@ -82,17 +82,23 @@ class ControlLowering(JoinLowering):
             self.state.leave()
             return unit()
         last = otherwise
-        return self.either(condition, lambda: self.expr(node.then), lambda: self.expr(last))
+        return self.either(node, condition, lambda: self.expr(node.then), lambda: self.expr(last))
 
-    def either(self, condition: int, first: Callable[[], Lits], second: Callable[[], Lits]) -> Lits:
-        """The value of one of two alternatives, with what they assigned merged."""
+    def either(self, node: t.Expr, condition: int, first: Callable[[], Lits], second: Callable[[], Lits]) -> Lits:
+        """The value of one of two alternatives of an expression, with what they assigned merged."""
         self.state.enter(condition)
         yes = first()
         scope, results = self.state.suspend()
         self.state.enter(condition ^ 1)
         no = second()
         self.state.join(scope, results, condition)
-        return self.builder.mux(condition, yes, no) if len(yes) else unit()
+        if not len(yes):
+            return unit()
+        chosen = self.builder.mux(condition, yes, no)
+        type_ = self.type_of(node)
+        if isinstance(type_, IntType):
+            self.ranges.join(chosen, type_.signed, [yes, no])
+        return chosen
 
     def on_MatchOn(self, node: t.MatchOn) -> Lits:
         word = self.expr(node.value)
@@ -112,4 +118,4 @@ class ControlLowering(JoinLowering):
 
         if condition == 1:
             return taken()
-        return self.either(condition, taken, lambda: self.arms(node, word, number + 1))
+        return self.either(node, condition, taken, lambda: self.arms(node, word, number + 1))

@@ -7,18 +7,8 @@ import numpy as np
 from engine.garble import typed as t
 from engine.garble.lower_base import Lits, LoweringBase, one
 from engine.garble.panics import DIV_BY_ZERO, OUT_OF_BOUNDS, OVERFLOW
-from engine.garble.words import (
-    add,
-    as_signed,
-    cast,
-    constant_value,
-    constant_word,
-    convert,
-    divide,
-    known_number,
-    less,
-    multiply,
-)
+from engine.garble.ranges import add, compare, product
+from engine.garble.words import as_signed, cast, constant_value, constant_word, convert, divide, known_number
 from engine.values import ArrayType, EnumType, IntType, StructType, TupleType, Type, encode_ints
 
 
@@ -65,7 +55,7 @@ class ExpressionLowering(LoweringBase):
     def peek(self, node: t.Expr) -> Lits:
         """Literals that are looked at only: the variable keeps its array to itself."""
         if isinstance(node, t.Use):
-            return self.used(node, self.state.values[node.var])
+            return self.used(node, self.state.peek(node.var))
         if isinstance(node, t.Part):
             return self.part(node)
         if isinstance(node, t.IndexOf):
@@ -95,8 +85,8 @@ class ExpressionLowering(LoweringBase):
                 return np.zeros(type_.element.bits, np.int64)
             return base[place * type_.element.bits : (place + 1) * type_.element.bits]
         rows = base.reshape(type_.size, type_.element.bits)
-        word, outside = self.builder.array_read(rows, index)
-        self.state.panic(int(outside), OUT_OF_BOUNDS, node.span)
+        word, _ = self.builder.array_read(rows, index)
+        self.state.panic(self.outside(index, type_.size), OUT_OF_BOUNDS, node.span)
         return word
 
     def assigns(self, node: t.Expr) -> bool:
@@ -143,18 +133,22 @@ class ExpressionLowering(LoweringBase):
         if operator in ("<", ">", "<=", ">="):
             if operator in (">", "<="):
                 left, right = right, left
-            return one(less(self.builder, left, right, type_.signed) ^ int(operator in ("<=", ">=")))
+            return one(compare(self.builder, left, right, type_.signed, self.ranges) ^ int(operator in ("<=", ">=")))
         if operator in "+-":
             minus = operator == "-"
-            result, overflow = add(self.builder, left, right, type_.signed, self.bounds, minus=minus)
+            result, overflow = add(self.builder, left, right, type_.signed, self.ranges, minus=minus)
             self.state.panic(overflow, OVERFLOW, span)
             return result
         if operator == "*":
-            result, overflow = multiply(self.builder, left, right, type_.signed)
+            result, overflow = product(self.builder, left, right, type_.signed, self.ranges)
             self.state.panic(overflow, OVERFLOW, span)
             return result
         quotient, rest, zero = divide(self.builder, left, right, type_.signed)
         self.state.panic(zero, DIV_BY_ZERO, span)
+        if b is not None and not type_.signed:
+            low, high = self.ranges.of(left, False)
+            self.ranges.note(quotient, False, low // max(b, 1), high // max(b, 1))
+            self.ranges.note(rest, False, 0, min(high, max(b, 1) - 1))
         return quotient if operator == "/" else rest
 
     def shift(self, operator: str, left: Lits, right: Lits, type_: IntType, span: t.Span) -> Lits:
@@ -188,8 +182,10 @@ class ExpressionLowering(LoweringBase):
         target = self.type_of(node)
         signed = isinstance(source, IntType) and source.signed
         wide = cast(word, signed, target.bits)
-        if not signed and len(word) > 1 and target.bits >= len(word):
-            self.bounds.note(wide, self.bounds.of(word))
+        if isinstance(target, IntType) and len(word) > 1:
+            low, high = self.ranges.of(word, signed)
+            if target.minimum <= low and high <= target.maximum:
+                self.ranges.note(wide, target.signed, low, high)
         return wide
 
 

@@ -52,7 +52,7 @@ class PatternLowering(PlaceLowering):
         """Declare the names of a pattern."""
         if isinstance(pattern, t.PBind):
             if pattern.var is not None:
-                self.state.declare(pattern.var, word)
+                self.declare(pattern, word)
         elif isinstance(pattern, t.PParts | t.PVariant):
             for part, start, width in self._parts(pattern):
                 self.bind(part, word[start : start + width])

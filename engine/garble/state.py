@@ -16,6 +16,8 @@ import numpy as np
 from engine.circuit import Builder
 from engine.garble.diagnostics import Span
 from engine.garble.panics import Panics
+from engine.garble.ranges import Range, Ranges
+from engine.garble.sums import Sum
 
 Lits = np.ndarray
 
@@ -74,6 +76,9 @@ class State:
         self.panics = Panics()
         self.values: dict[int, Lits] = {}
         self.depths: dict[int, int] = {}
+        self.ranges = Ranges()
+        self.signs: dict[int, bool] = {}  # variables that hold one integer: whether it is signed
+        self.sums: dict[int, dict[tuple[int, int], Sum]] = {}  # by variable and bits: what is not added up yet
         self.owned: set[int] = set()  # variables whose array nobody else holds: may be changed in place
         self.scopes = [Scope(1, 1)]
         self.seen: set[int] = set()  # panic conditions met on the way to here
@@ -112,16 +117,55 @@ class State:
 
     # ---- variables
 
-    def declare(self, var: int, value: Lits) -> None:
-        """Bind a variable in the current scope."""
+    def declare(self, var: int, value: Lits, signed: bool | None = None) -> None:
+        """Bind a variable in the current scope; ``signed`` is for variables that hold one integer."""
         self.values[var] = value
+        self.sums.pop(var, None)
+        if signed is not None:
+            self.signs[var] = signed
         self.depths[var] = len(self.scopes) - 1
         self.owned.discard(var)
 
     def read(self, var: int) -> Lits:
         """The value; the caller may keep it."""
         self.owned.discard(var)
+        return self.peek(var)
+
+    def peek(self, var: int) -> Lits:
+        """The value, to look at only."""
+        if var in self.sums:
+            self.settle(var)
         return self.values[var]
+
+    def range_of(self, var: int, start: int, stop: int, signed: bool) -> Range:
+        """The range of some bits of a variable, without adding up."""
+        found = self.sums.get(var, {}).get((start, stop))
+        return (found.low, found.high) if found else self.ranges.of(self.values[var][start:stop], signed)
+
+    def is_local(self, var: int) -> bool:
+        """Whether a variable belongs to the innermost scope: it has one value, whatever the path."""
+        return self.depths[var] >= len(self.scopes) - 1
+
+    def sum_of(self, var: int, start: int, stop: int, signed: bool) -> Sum:
+        """The sum behind some bits of a variable, to add to. The caller sees to it that nothing overflows."""
+        found = self.sums.setdefault(var, {}).get((start, stop))
+        if found is None:
+            base = self.values[var][start:stop]
+            found = self.sums[var][start, stop] = Sum(self.builder, base, signed, self.ranges.of(base, signed))
+        return found
+
+    def settle(self, var: int) -> None:
+        """Add up. Terms hold their path, so the new bits are right on every path: no scope has to know."""
+        sums = self.sums.pop(var, None)
+        if not sums:
+            return
+        values = self.values[var]
+        if var not in self.owned:
+            values = self.values[var] = values.copy()
+            self.owned.add(var)
+        for (start, stop), found in sums.items():
+            values[start:stop] = word = found.total()
+            self.ranges.note(word, found.signed, found.low, found.high)
 
     def is_guarded(self, var: int, bits: slice | Lits) -> bool:
         """Whether a guarded write to these bits saves a multiplexer: inner scope, nothing loose there yet."""
@@ -132,7 +176,7 @@ class State:
 
     def write(self, var: int, bits: slice | Lits, new: Lits, *, guarded: bool = False) -> None:
         """Replace some bits of a variable. Guarded: the new bits equal the old ones when the path is false."""
-        old = self.values[var]
+        old = self.peek(var)
         if self.depths[var] < len(self.scopes) - 1:
             scope = self.scopes[-1]
             change = scope.changes.get(var)
@@ -173,7 +217,7 @@ class State:
         scope = self._pop()
         results = {}
         for var, change in scope.changes.items():
-            now = results[var] = self.values[var]
+            now = results[var] = self.peek(var)
             self.owned.discard(var)
             if change.loose is not None:
                 part = change.range
@@ -195,16 +239,18 @@ class State:
 
     def _select(self, path: int, var: int, change: Change) -> Lits:
         """The value after a scope: loose bits chosen by its path, guarded bits as they are."""
-        now = self.values[var]
+        now = self.peek(var)
         picked = np.flatnonzero(change.changed(now, change.range)) + change.low
         if len(picked):
-            if var not in self.owned:
-                now = now.copy()
-            now[picked] = self.builder.mux(path, now[picked], change.base[picked])
+            new = now.copy()
+            new[picked] = self.builder.mux(path, now[picked], change.base[picked])
+            if var in self.signs:
+                self.ranges.join(new, self.signs[var], [now, change.base])
+            return new
         return now
 
     def _merge(self, var: int, paths: tuple[int, int, int], result: Lits, one: Change, two: Change | None) -> None:
-        now = self.values[var]
+        now = self.peek(var)
         second = two if two is not None else Change(now)
         part = slice(min(one.low, second.low), max(one.high, second.high))
         if not one.high or not second.high:
@@ -220,6 +266,8 @@ class State:
         for picked, select, yes, no in cases:
             if len(picked):
                 merged[picked] = self.builder.mux(select, yes[picked], no[picked])
+        if var in self.signs:
+            self.ranges.join(merged, self.signs[var], [result, now, one.base, second.base])
         self._replace(var, one.base, merged, both)
 
     def _replace(self, var: int, base: Lits, merged: Lits, loose: Lits | None = None) -> None:

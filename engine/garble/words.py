@@ -79,52 +79,6 @@ def significant(word: Lits) -> int:
     return len(word) - first + 1 if first else 1
 
 
-class Bounds:
-    """Upper bounds of unsigned words that are tighter than their number of bits, such as counters."""
-
-    LIMIT = 100_000  # words that are remembered; more would cost too much memory
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, int] = {}
-
-    def of(self, word: Lits) -> int:
-        """The largest value that the word can have."""
-        found = self._known.get(word.tobytes())
-        if found is None and word[-1] < 2:
-            found = known_number(word)
-        return (1 << (len(word) - _leading_zeros(word))) - 1 if found is None else found
-
-    def note(self, word: Lits, bound: int) -> None:
-        """Remember a bound if it says more than the zeros in front."""
-        if bound < (1 << (len(word) - _leading_zeros(word))) - 1:
-            if len(self._known) >= self.LIMIT:
-                self._known.clear()
-            self._known[word.tobytes()] = bound
-
-
-def add(b: Builder, x: Lits, y: Lits, signed: bool, bounds: Bounds, *, minus: bool = False) -> tuple[Lits, int]:
-    """(x + y or x - y, overflow). Sign extensions and bits that must be zero are not added bit by bit."""
-    if signed:
-        operation = b.sub if minus else b.add
-        width = max(significant(x), significant(y)) + 1
-        if width <= len(x):
-            total, _ = operation(x[-width:], y[-width:], True)
-            return cast(total, True, len(x)), 0
-        total, overflow = operation(x, y, True)
-        return total, int(overflow)
-    if minus:
-        total, overflow = b.sub(x, y, False)
-        return total, int(overflow)
-    bound = bounds.of(x) + bounds.of(y)
-    width = min(max(1, bound.bit_length()), len(x))
-    total, overflow = b.add(x[-width:], y[-width:], False)
-    result = cast(total, False, len(x))
-    if bound >> len(x):
-        return result, int(overflow)
-    bounds.note(result, bound)
-    return result, 0
-
-
 def multiply(b: Builder, x: Lits, y: Lits, signed: bool) -> tuple[Lits, int]:
     """(x * y, overflow). Operands that were widened are multiplied at their own width."""
     if signed:
@@ -141,7 +95,7 @@ def divide(b: Builder, x: Lits, y: Lits, signed: bool) -> tuple[Lits, Lits, int]
     if signed:
         width = max(significant(x), significant(y)) + 1
     else:
-        width = max(len(x) - _leading_zeros(x), len(y) - _leading_zeros(y), 1)
+        width = max(len(x) - leading_zeros(x), len(y) - leading_zeros(y), 1)
     if width < len(x):
         quotient, rest, zero = b.divmod(x[-width:], y[-width:], signed)
         return cast(quotient, signed, len(x)), cast(rest, signed, len(x)), int(zero)
@@ -175,7 +129,8 @@ def _at_least(b: Builder, x: Lits, bound: int, signed: bool) -> int:
     return int(b.and_(x[0], b.at_least(x[1:] ^ 1, -bound))) ^ 1
 
 
-def _leading_zeros(word: Lits) -> int:
+def leading_zeros(word: Lits) -> int:
+    """Bits in front that are known to be zero."""
     if word[0]:
         return 0
     first = int((word != 0).argmax())

@@ -50,6 +50,27 @@ def carry(x, y, carry_in, out, G, H):
 
 
 @kernel
+def accumulate(columns, term, G, H):
+    """columns int64 (2, n) += term int64 (n,), carry-save, wrapping; 0 stands for no bit."""
+    bits = np.empty(4, np.int64)
+    carry = np.int64(0)
+    for i in range(columns.shape[1] - 1, -1, -1):
+        count = 0
+        for bit in (columns[0, i], columns[1, i], term[i], carry):
+            if bit != 0:
+                bits[count] = bit
+                count += 1
+        carry = np.int64(0)
+        if count >= 3:
+            carry = gate_majority(bits[0], bits[1], bits[2], G, H)
+            bits[0] = gate_xor(gate_xor(bits[0], bits[1], G, H), bits[2], G, H)
+            bits[1] = bits[3]
+            count -= 2
+        columns[0, i] = bits[0] if count > 0 else 0
+        columns[1, i] = bits[1] if count > 1 else 0
+
+
+@kernel
 def running_or(x, G, H):
     """x[r, i] = x[r, 0] | ... | x[r, i], in place; int64 (R, n)."""
     for r in range(x.shape[0]):
