@@ -231,3 +231,36 @@ def test_panics_underline_the_source(source: str, shown: str) -> None:
         program.evaluate(["0", "0"])
     assert caught.value.reason == "Overflow"
     assert shown in str(caught.value)
+
+
+TAGS = """enum E { A, B(u8), C }
+pub fn main(e: E, x: u8) -> (E, u8) { (e, match e { E::A => 1, E::B(n) => n, E::C => 3 }) }
+pub fn inside(e: E, x: u8) -> u8 { match e { E::A => 1, E::B(n) => n, E::C => 3 } }
+pub fn rows(e: [(E, bool); 2], x: u8) -> [(E, bool); 2] { e }
+"""
+
+
+def test_a_tag_without_variant() -> None:
+    """A party that makes its own bits can send tag 3 of three variants: the value is refused where it is decoded."""
+    program = engine.compile_program(TAGS)
+    outputs = program.circuit.evaluate([np.array([1, 1] + [0] * 8), program.encode(1, 0)])
+    with pytest.raises(engine.GarbleError) as caught:
+        program.decode(outputs)
+    assert caught.value.category == "input"
+    assert "tag without variant in a value of type E" in str(caught.value)
+    inside = engine.compile_program(TAGS, "inside")
+    found = inside.decode(inside.circuit.evaluate([np.array([1, 1] + [0] * 8), inside.encode(1, 0)]))
+    assert found.value in range(256)
+    rows = engine.compile_program(TAGS, "rows")
+    bits = rows.encode(0, "[(E::B(7), true), (E::C, false)]")
+    bits[11:13] = 1
+    with pytest.raises(engine.GarbleError):
+        rows.decode(rows.circuit.evaluate([bits, rows.encode(1, 0)]))
+
+
+def test_a_panic_hides_a_value_that_cannot_be_decoded() -> None:
+    """The value part of the output has no meaning after a panic."""
+    program = engine.compile_program("enum E { A, B, C }\npub fn main(e: E, x: u8) -> E { 1 / x; e }")
+    outputs = program.circuit.evaluate([np.array([1, 1]), program.encode(1, 0)])
+    with pytest.raises(engine.GarblePanic):
+        program.decode(outputs)
