@@ -10,6 +10,8 @@ An example is a block of Garble. Its first lines, comments, say what is true of 
     // main: 200; 100 -> panic Overflow
     // main: 300; 1 -> error input
     // ands: 32                        AND gates of main; `ands of NAME: 32` of another function
+    // bits: (5, true) = 00000101 1    encoding of a value of the type of main's first parameter
+    // json: 9 = {"NumUnsigned":[9,"U16"]}
     // error: type                     it does not compile
 
 A `text` block right after it is the error or panic as the compiler prints it; without other claims that is the claim.
@@ -20,6 +22,7 @@ can be rewritten, results can not.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -39,6 +42,7 @@ FILE = re.compile(r"^(?://|#) ([\w.-]+\.\w+)$")
 CASE = re.compile(r"^// (\w+): (.*) -> (.*)$")
 ANDS = re.compile(r"^// ands(?: of (\w+))?: ([\d,]+)$", re.MULTILINE)
 ERROR = re.compile(r"^// error: (\w+)$", re.MULTILINE)
+ENCODING = re.compile(r"^// (bits|json): (.*?) = (.*)$")
 CONSTANT = re.compile(r"(\w+)::(\w+) = ([\w-]+)")
 
 
@@ -112,6 +116,7 @@ class Example:
         match = ERROR.search("\n".join(self.header))
         if match is None and self.shown is not None and not self.cases:
             match = re.match("(\\w+) error", self.shown.text)
+            return match[1] if match else "some error"
         return match[1] if match else None
 
     def run(self) -> tuple[list[tuple[str, str]], list[Output]]:
@@ -125,7 +130,7 @@ class Example:
             except engine.GarbleError as error:
                 return [(self.error, error.category)], self._shown(str(error))
             return [(self.error, "no error")], []
-        results, errors = [], []
+        results, errors = self._encodings(), []
         for function, arguments, wanted in self.cases:
             program = engine.compile_program(source, function, self.constants, name)
             try:
@@ -138,9 +143,26 @@ class Example:
                 errors.append(str(error))
         return results, self._shown(*errors[:1]) + self._figures()
 
+    def _encodings(self) -> list[tuple[str, str]]:
+        import engine
+        from engine.values import Literal, decode
+
+        results = []
+        for kind, literal, wanted in (match.groups() for match in map(ENCODING.match, self.header) if match):
+            program = engine.compile_program(self.block.text, consts=self.constants)
+            bits = program.encode(0, literal)
+            if kind == "bits":
+                results.append((wanted.replace(" ", ""), "".join(map(str, bits))))
+            else:
+                value = decode(program.parameter_types[0], bits)
+                shown = engine.to_json_literal(Literal(program.parameter_types[0], value))
+                results.append((wanted, json.dumps(shown, separators=(",", ":"))))
+        return results
+
     def _shown(self, *text: str) -> list[Output]:
         if self.shown is None:
             return []
+        text = text or ("no error",)
         start = self.shown.start
         return [Output(start, start + len(self.shown.text), "".join(item.rstrip() + "\n" for item in text))]
 
@@ -190,11 +212,12 @@ def blocks(page: Path) -> list[Block]:
 
 def examples(page: Path) -> list[Example]:
     """The programs of a page."""
-    found = blocks(page)
-    following = [*found[1:], None]
+    text, found = page.read_text(encoding="utf-8"), blocks(page)
+    following = {block.start: block for block in found if block.language == "text"}
+    adjacent = "```\n\n```text\n"
     return [
-        Example(block, after if after is not None and after.language == "text" else None)
-        for block, after in zip(found, following)
+        Example(block, following[end + len(adjacent)] if text.startswith(adjacent, end) else None)
+        for block, end in ((block, block.start + len(block.text)) for block in found)
         if block.language == "rust"
     ]
 

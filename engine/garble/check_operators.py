@@ -64,7 +64,9 @@ class OperatorChecker(AccessChecker):
             return left
         if not unify(left, right):
             message = f"incompatible operand types: {show(left)} and {show(right)}"
-            self.error(span, message, self.conversion(left, right))
+            chained = operator in ORDER and BOOL in (prune(left), prune(right))
+            hint = "comparisons do not chain; join two with `&&`" if chained else self.conversion(left, right)
+            self.error(span, message, hint)
             return BOOL if operator in ORDER or operator in ("==", "!=") else ERROR
         if operator in ("==", "!="):
             return BOOL

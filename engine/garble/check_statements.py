@@ -92,7 +92,8 @@ class StatementChecker(ExpressionChecker):
         else:
             type_ = binding.type
             if not binding.mutable:
-                self.error(root.span, f"`{root.name}` is not declared mutable", f"declare it with `mut {root.name}`")
+                hint = f"declare it `mut`, or copy it: `let mut {root.name} = {root.name};`"
+                self.error(root.span, f"`{root.name}` is not declared mutable", hint)
         root_type = type_
         steps: list[t.Step] = []
         for access in accesses:

@@ -205,10 +205,11 @@ class _Reader:
         found: dict[str, Any] = {}
         while not self.accept("}"):
             name = self.expect("ident")
-            if name.text not in fields or name.text in found:
-                problem = "twice" if name.text in found else "unknown"
-                hint = did_you_mean(name.text, fields)
-                raise LiteralProblem(f"field `{name.text}` of {type_}: {problem} {hint}".rstrip(), name.span)
+            if name.text in found:
+                raise LiteralProblem(f"field `{name.text}` of {type_} is given twice", name.span)
+            if name.text not in fields:
+                hint = did_you_mean(name.text, fields) or f"its fields are {', '.join(fields)}"
+                raise LiteralProblem(f"unknown field `{name.text}` of {type_}; {hint}", name.span)
             self.expect(":")
             found[name.text] = self.value(fields[name.text])
             if self.token.kind != "}":

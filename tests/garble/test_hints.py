@@ -24,6 +24,8 @@ BODIES = [
         "let mut s = [0; 3]; s[0] + a",
         "a number without suffix in `let mut` is an i32; give it a suffix there, as in `0u8`",
     ),
+    ("if 1 < a < b { 1 } else { 2 }", "comparisons do not chain; join two with `&&`"),
+    ("a += 1; a", "declare it `mut`, or copy it: `let mut a = a;`"),
     ("let mut s = 0i32; s + a", "there are no implicit conversions; cast one with `as`"),
     ("let mut s: i32 = 0; s += a; b", "there are no implicit conversions; cast one with `as`"),
 ]
@@ -75,3 +77,14 @@ def test_the_end_of_a_file_is_no_line() -> None:
     with pytest.raises(GarbleError) as caught:
         engine.compile_program("pub fn main(a: u8) -> u8 {\n    a\n")
     assert "3 |" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("S {a: 1, a: 2}", "field `a` of S is given twice"), ("S {b: 1}", "unknown field `b` of S; its fields are a")],
+)
+def test_fields_of_literals(text: str, problem: str) -> None:
+    program = engine.compile_program("struct S { a: u8 }\npub fn main(s: S, x: u8) -> u8 { s.a + x }")
+    with pytest.raises(GarbleError) as caught:
+        program.evaluate([text, "1"])
+    assert caught.value.diagnostics[0][2].endswith(problem)
