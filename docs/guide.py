@@ -43,6 +43,7 @@ CASE = re.compile(r"^// (\w+): (.*) -> (.*)$")
 ANDS = re.compile(r"^// ands(?: of (\w+))?: ([\d,]+)$", re.MULTILINE)
 ERROR = re.compile(r"^// error: (\w+)$", re.MULTILINE)
 ENCODING = re.compile(r"^// (bits|json): (.*?) = (.*)$")
+ANY_LINES = "…\n"
 CONSTANT = re.compile(r"(\w+)::(\w+) = ([\w-]+)")
 
 
@@ -59,8 +60,19 @@ class Output(NamedTuple):
         shown = page[self.start : self.end]
         if not self.wild:
             return shown == self.printed
-        pattern = re.escape(shown).replace(re.escape("…\n"), "(?:.*\n)*?").replace(re.escape("…"), ".*?")
-        return re.fullmatch(pattern, self.printed) is not None
+        return _fits(shown, self.printed)
+
+    def replacing(self, shown: str) -> str:
+        """What was printed, with the lines of the page where `…` says that they may differ."""
+        kept = [line for line in shown.splitlines(keepends=True) if self.wild and "…" in line and line != ANY_LINES]
+        lines = self.printed.splitlines(keepends=True)
+        return "".join(next((old for old in kept if _fits(old, line)), line) for line in lines)
+
+
+def _fits(shown: str, printed: str) -> bool:
+    lines = shown.splitlines(keepends=True)
+    parts = ["(?:.*\n)*?" if line == ANY_LINES else re.escape(line).replace("…", ".*?") for line in lines]
+    return re.fullmatch("".join(parts), printed) is not None
 
 
 @dataclass(frozen=True)
@@ -252,7 +264,7 @@ def refresh(page: Path) -> int:
         outputs += [command.run(Path(name)) for command in commands(page)]
     stale = [output for output in outputs if not output.stands_in(text)]
     for output in sorted(stale, reverse=True):
-        text = text[: output.start] + output.printed + text[output.end :]
+        text = text[: output.start] + output.replacing(text[output.start : output.end]) + text[output.end :]
     page.write_text(text, encoding="utf-8")
     return len(stale)
 
