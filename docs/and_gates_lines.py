@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from and_gates_programs import PROGRAMS
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT.parent / "shared" / "spec" / "examples"
 
@@ -85,6 +87,8 @@ def tables() -> dict[str, list[Line]]:
     small = [Line(label, count, source) for label, (count, source) in SMALL.items()]
     found = {"Operators": list(operators()), "Secret indices": list(arrays()), "Joins": list(joins())}
     found |= {"Small programs": small, "Examples of the specification": list(examples())}
+    for title, programs in PROGRAMS.items():
+        found[title] = [Line(label, count, source) for label, (count, source) in programs.items()]
     return found
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from engine.garble import typed as t
 from engine.garble.lower_base import Lits, LoweringBase, one
 from engine.garble.panics import DIV_BY_ZERO, OUT_OF_BOUNDS, OVERFLOW
+from engine.garble.products import times
 from engine.garble.ranges import add, compare, product
 from engine.garble.words import as_signed, cast, constant_value, constant_word, convert, divide, known_number
 from engine.values import ArrayType, EnumType, IntType, StructType, TupleType, Type, encode_ints
@@ -140,7 +141,7 @@ class ExpressionLowering(LoweringBase):
             self.state.panic(overflow, OVERFLOW, span)
             return result
         if operator == "*":
-            result, overflow = product(self.builder, left, right, type_.signed, self.ranges)
+            result, overflow = self.product(left, right, type_.signed)
             self.state.panic(overflow, OVERFLOW, span)
             return result
         quotient, rest, zero = divide(self.builder, left, right, type_.signed)
@@ -150,6 +151,19 @@ class ExpressionLowering(LoweringBase):
             self.ranges.note(quotient, False, low // max(b, 1), high // max(b, 1))
             self.ranges.note(rest, False, 0, min(high, max(b, 1) - 1))
         return quotient if operator == "/" else rest
+
+    def product(self, left: Lits, right: Lits, signed: bool) -> tuple[Lits, int]:
+        """(left * right, overflow)."""
+        for x, y in ((left, right), (right, left)):
+            factor, last = self.ranges.of(y, signed)
+            if factor == last:
+                within = self.ranges.of(x, signed)
+                result, overflow = times(self.builder, x, factor, signed, within)
+                if not overflow:
+                    low, high = sorted((within[0] * factor, within[1] * factor))
+                    self.ranges.note(result, signed, low, high)
+                return result, overflow
+        return product(self.builder, left, right, signed, self.ranges)
 
     def shift(self, operator: str, left: Lits, right: Lits, type_: IntType, span: t.Span) -> Lits:
         if operator == "<<":

@@ -110,16 +110,16 @@ def less(b: Builder, x: Lits, y: Lits, signed: bool) -> int:
         x, y = x[-width:], y[-width:]
     bound = known_number(y)
     if bound is not None:
-        return _at_least(b, x, bound, signed) ^ 1
+        return at_least(b, x, bound, signed) ^ 1
     bound = known_number(x)
     if bound is not None:
         if signed and bound + 1 == 1 << (len(y) - 1):
             return 0
-        return _at_least(b, y, bound + 1, signed)
+        return at_least(b, y, bound + 1, signed)
     return int(b.less(x, y, signed))
 
 
-def _at_least(b: Builder, x: Lits, bound: int, signed: bool) -> int:
+def at_least(b: Builder, x: Lits, bound: int, signed: bool) -> int:
     """x >= bound, a number given by its bits (or one more than the largest)."""
     if not signed:
         return int(b.at_least(x, bound))
