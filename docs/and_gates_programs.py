@@ -72,7 +72,8 @@ STATISTICS: Programs = {
     "correlation sums of 8 i8": (
         None,
         "pub fn main(a: [i8; 8], b: [i8; 8]) -> (i32, i32, i32) { let mut x = 0i32; let mut y = 0i32; "
-        "let mut p = 0i32; for i in 0usize..8 { x += a[i] as i32; y += b[i] as i32; p += (a[i] as i32) * (b[i] as i32); } (x, y, p) }",
+        "let mut p = 0i32; for i in 0usize..8 { x += a[i] as i32; y += b[i] as i32; "
+        "p += (a[i] as i32) * (b[i] as i32); } (x, y, p) }",
     ),
     "running totals of 16 u8": (
         None,
