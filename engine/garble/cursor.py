@@ -38,6 +38,7 @@ class Cursor:
         self.reporter = reporter
         self.at = 0
         self.level = 0  # syntax trees around the one that is read
+        self.deep = False  # too many of them were reported
         self.depths = list(accumulate((BRACES.get(token.kind, 0) for token in tokens), initial=0))
         self.brackets = list(accumulate((BRACKETS.get(token.kind, 0) for token in tokens), initial=0))
 
@@ -99,7 +100,14 @@ class Cursor:
         """Enter a tree inside another one; the caller takes one off ``level`` when it is read."""
         self.level += 1
         if self.level > MAX_NESTING:
-            raise self.failure(f"nested more than {MAX_NESTING} levels deep", "give parts of it names with `let`")
+            raise self.too_deep(f"nested more than {MAX_NESTING} levels deep")
+
+    def too_deep(self, message: str) -> ParseFailure:
+        """Report too much nesting; what comes after the first place is a consequence of it."""
+        if self.deep:
+            return ParseFailure()
+        self.deep = True
+        return self.failure(message, "give parts of it names with `let`")
 
     @property
     def at_item(self) -> bool:

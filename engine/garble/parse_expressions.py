@@ -95,9 +95,7 @@ class ExpressionParser(TypeParser):
     def chained(self, links: int) -> int:
         """One more access or cast on an expression; too many are an error like too much nesting."""
         if self.level + links > MAX_NESTING:
-            raise self.failure(
-                f"more than {MAX_NESTING} accesses or casts in a row", "give parts of it names with `let`"
-            )
+            raise self.too_deep(f"more than {MAX_NESTING} accesses or casts in a row")
         return links + 1
 
     def unary(self) -> s.Expr:

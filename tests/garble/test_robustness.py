@@ -98,3 +98,56 @@ def test_damaged_literals() -> None:
             assert error.category == "input"
             rejected += 1
     assert rejected > 200
+
+
+def random_text(rng: random.Random) -> str:
+    """Characters of all planes, bytes, or words of the language in any order."""
+    length = rng.randrange(120)
+    kind = rng.randrange(3)
+    if kind == 0:
+        ranges = [(0, 0x80), (0, 0x250), (0x2000, 0x2100), (0xE000, 0x110000)]
+        return "".join(chr(rng.randrange(*rng.choice(ranges))) for _ in range(length))
+    if kind == 1:
+        return bytes(rng.randrange(256) for _ in range(length)).decode("latin-1")
+    words = [*PIECES, "pub fn main(x: u8) -> u8 {", "struct S {", "pub", "as", "x", "}", "// ", "/*", "*/", "\n", "é"]
+    return " ".join(rng.choice(words) for _ in range(length))
+
+
+def test_random_texts() -> None:
+    """Nothing but the empty program (and comments) is a program, and every rejection has a place and a text."""
+    rng = random.Random(3)
+    outcomes = {"scan": 0, "parse": 0, "type": 0, "ok": 0}
+    for _ in range(1500):
+        try:
+            check_program(random_text(rng))
+            outcomes["ok"] += 1
+        except engine.GarbleError as error:
+            outcomes[error.category] += 1
+            assert str(error).startswith(f"{error.category} error at {error.diagnostics[0][0]}:")
+    assert outcomes["scan"] > 300 and outcomes["parse"] > 100, outcomes
+
+
+def test_every_prefix_of_many_programs() -> None:
+    """Scan, parse and type errors only; what is cut off inside a block is reported where the text ends or before."""
+    rng = random.Random(4)
+    for block in rng.sample(BLOCKS, 25):
+        source = block.source[:400]
+        for length in range(len(source)):
+            try:
+                check_program(source[:length])
+            except engine.GarbleError as error:
+                assert error.category in ("scan", "parse", "type")
+                assert error.diagnostics[-1][0] <= source[:length].count("\n") + 1
+
+
+def test_lines_may_end_with_carriage_returns() -> None:
+    """Positions and excerpts are those of the lines without them."""
+    source = "pub fn main(x: u8) -> u8 {\n    y\n}\n"
+    texts = []
+    for text in (source, source.replace("\n", "\r\n")):
+        try:
+            check_program(text)
+        except engine.GarbleError as error:
+            assert [item[:2] for item in error.diagnostics] == [(2, 5)]
+            texts.append(str(error))
+    assert len(texts) == 2 and texts[0] == texts[1]
