@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 EXIT_PANIC, EXIT_PROGRAM, EXIT_INPUT = 1, 3, 4
+FILE_NAME = re.compile(r"[\w./~-]*\.[A-Za-z]\w*")  # no literal looks like this
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -37,14 +40,36 @@ def command(
     as_json = as_json or bool(getattr(ctx.obj, "json", False))
     values = read_constants(consts)
     try:
-        compiled = engine.compile_program(read_program(program), function, values, program.name, check_joins)
-        result = compiled.evaluate([argument(text) for text in args])
+        source = read_program(program)
+        compiled = engine.compile_program(source, function, values, program.name, check_joins)
+        arguments = [argument(text) for text in args]
+        result = compiled.evaluate(arguments)
     except engine.GarblePanic as panic:
         reply = {"panic": panic.reason, "line": panic.line, "column": panic.column}
         finish(ctx, as_json, reply, str(panic), EXIT_PANIC)
     except engine.GarbleError as error:
         refuse(ctx, as_json, error)
+    for name in unsorted_tables(source, compiled, arguments):
+        click.echo(f"note: `{name}` is not in strictly ascending order of its keys; a join may miss matches", err=True)
     click.echo(json.dumps({"ok": result}) if as_json else result)
+
+
+def unsorted_tables(source: str, compiled: Any, arguments: list[str]) -> list[str]:
+    """Names of the parameters that go straight into a join and break its order, in which no command sorts them."""
+    from engine.garble import check_program
+    from engine.values import ArrayType, TupleType
+
+    found = []
+    for number in sorted(check_program(source).join_parameters(compiled.function)):
+        type_ = compiled.parameter_types[number]
+        if isinstance(type_, ArrayType):  # not one element of an array of all parties
+            row = type_.element
+            width = row.items[0].bits if isinstance(row, TupleType) else row.bits
+            rows = compiled.encode(number, arguments[number]).reshape(type_.size, row.bits)
+            keys = [bits[:width].tobytes() for bits in rows]
+            if any(key >= following for key, following in pairwise(keys)):
+                found.append(compiled.parameter_names[number])
+    return found
 
 
 def finish(ctx: click.Context, as_json: bool, reply: dict[str, Any], text: str, code: int) -> NoReturn:
@@ -77,12 +102,19 @@ def exit_code(error: Any) -> int:
 
 
 def argument(text: str) -> str:
-    """The literal itself, or the content of the file of that name."""
+    """The literal itself, or the content of the file of that name; GarbleError (input) when there is no such file."""
+    from engine import GarbleError
+
     try:
         path = Path(text)
-        return path.read_text(encoding="utf-8") if len(text) < 256 and path.is_file() else text
+        if len(text) < 256 and path.is_file():
+            return path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return text
+    if FILE_NAME.fullmatch(text):
+        message = f"there is no file {text}"
+        raise GarbleError("input", [(0, 0, message)], f"input error: {message}")
+    return text
 
 
 def is_circuit_file(path: Path) -> bool:

@@ -146,3 +146,40 @@ def test_stats(program: str) -> None:
     assert figures["compile_seconds"] >= 0
     lines = CliRunner().invoke(stats_command.command, [program, "--function", "sum", "--const", "P::LIMIT=1"]).stdout
     assert "and gates" in lines
+
+
+JOIN = """pub fn main(a: [(u8, u8); 2], b: [(u8, u8); 3]) -> u8 {
+    let mut n = 0u8;
+    for _ in join_iter(a, b) { n += 1; }
+    n
+}
+pub fn set(a: [i8; 2], b: [i8; 2]) -> bool { join(a, b)[2].0 }
+pub fn all(a: [[u8; 2]; 2]) -> bool { join(a[0], a[1])[2].0 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("args", "unsorted"),
+    [
+        (["[(1, 9), (2, 1)]", "[(1, 0), (2, 0), (3, 0)]"], []),
+        (["[(2, 9), (1, 1)]", "[(1, 0), (2, 0), (3, 0)]"], ["a"]),
+        (["[(1, 1), (1, 2)]", "[(1, 0), (9, 0), (3, 0)]"], ["a", "b"]),
+        (["--function", "set", "[1, -1]", "[-2, 2]"], ["b"]),
+        (["--function", "all", "[2, 1]", "[2, 1]"], []),
+    ],
+)
+def test_tables_out_of_order_are_named(tmp_path: Path, args: list[str], unsorted: list[str]) -> None:
+    """A join counts on the order of its rows: without it the value is printed with a note on standard error."""
+    path = tmp_path / "p.garble.rs"
+    path.write_text(JOIN)
+    result = run_eval(str(path), "--json", *args)
+    assert result.exit_code == 0, result.output
+    assert set(json.loads(result.stdout)) == {"ok"}
+    assert [line.split("`")[1] for line in result.stderr.splitlines()] == unsorted
+
+
+def test_a_file_that_does_not_exist(program: str, tmp_path: Path) -> None:
+    """It is named as one; ranges and other literals are not taken for files."""
+    result = run_eval(program, str(tmp_path / "a.txt"), "1", "--const", "P::LIMIT=1")
+    assert result.exit_code == 4
+    assert result.stderr == f"input error: there is no file {tmp_path / 'a.txt'}\n"
