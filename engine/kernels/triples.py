@@ -22,24 +22,30 @@ def difference_bits(start, stop, y, layer, shift, size, out):
 
 
 @kernel
-def combine(start, stop, x, z, e, bucket, shifts, size):
-    """x_0 ^= XOR_q x_q, z_0 ^= XOR_q (z_q xor e_q x_q) over the layers q >= 1, in place.
-
-    ``e`` uint8, layer after layer; ``shifts`` int64 (bucket,).
-    """
+def sum_layers(start, stop, x, bucket, shifts, size):
+    """x_0 ^= XOR_q x_q over the layers q >= 1, in place; ``shifts`` int64 (bucket,)."""
     for a in range(start, stop):
-        x_sum = load128(x, 2 * a)
-        z_sum = load128(z, 2 * a)
+        total = load128(x, 2 * a)
+        for q in range(1, bucket):
+            at = a + shifts[q]
+            if at >= size:
+                at -= size
+            total = total ^ load128(x, 2 * (q * size + at))
+        store128(x, 2 * a, total)
+
+
+@kernel
+def combine(start, stop, x, z, e, bucket, shifts, size):
+    """z_0 ^= XOR_q (z_q xor e_q x_q) over the layers q >= 1, in place; ``e`` uint8, layer after layer."""
+    for a in range(start, stop):
+        total = load128(z, 2 * a)
         for q in range(1, bucket):
             at = a + shifts[q]
             if at >= size:
                 at -= size
             place = 2 * (q * size + at)
-            xq = load128(x, place)
-            x_sum = x_sum ^ xq
-            z_sum = z_sum ^ load128(z, place) ^ (mask128(U(e[(q - 1) * size + a])) & xq)
-        store128(x, 2 * a, x_sum)
-        store128(z, 2 * a, z_sum)
+            total = total ^ load128(z, place) ^ (mask128(U(e[(q - 1) * size + a])) & load128(x, place))
+        store128(z, 2 * a, total)
 
 
 @kernel

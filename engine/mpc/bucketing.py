@@ -6,8 +6,6 @@ triples were fixed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from engine.kernels import triples as kernels
@@ -19,21 +17,6 @@ from engine.mpc.shares import Shares
 from engine.oracle import RO, SHIFT, same
 
 
-@dataclass(frozen=True)
-class Triples:
-    """Authenticated triples: <x>, <y>, <z> with z = x and y."""
-
-    x: Shares
-    y: Shares
-    z: Shares
-
-    def __getitem__(self, index: slice) -> Triples:
-        return Triples(self.x[index], self.y[index], self.z[index])
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-
 def shifts(sid: bytes, batch: int, coin: bytes, bucket: int, layer: int) -> list[int]:
     """sh_0 = 0, sh_q = RO("shift", ...) mod L."""
     rest = [int.from_bytes(RO(SHIFT, sid, batch, coin, q), "little") % layer for q in range(1, bucket)]
@@ -41,18 +24,26 @@ def shifts(sid: bytes, batch: int, coin: bytes, bucket: int, layer: int) -> list
 
 
 class Bucketing:
-    """One batch: ``x``, ``y``, ``z`` are the B*L leaky triples, layer after layer.
+    """One batch, in place: layer 0 of the shares <x>, <y>, <z> becomes the triples.
 
-    What is opened, <e_q> = <y_0> xor <y_q> with bit number (q-1)L + a, is never written down: bits and folds are taken
-    from both layers at once.
+    ``shares`` begin with x, y, z of B*L leaky triples, layer after layer. What is opened, <e_q> = <y_0> xor <y_q> with
+    bit number (q-1)L + a, is never written down: bits and folds are taken from both layers at once.
     """
 
-    def __init__(self, session: Session, batch: int, coin: bytes, x: Shares, y: Shares, z: Shares) -> None:
+    def __init__(self, session: Session, batch: int, coin: bytes, shares: Shares) -> None:
         self.session, self.batch = session, batch
         self.bucket, self.layer = session.params.bucket, session.params.layer
-        self.x, self.y, self.z = x, y, z
+        n = self.bucket * self.layer
+        self.x, self.y, self.z = shares[:n], shares[n : 2 * n], shares[2 * n : 3 * n]
         self.shifts = shifts(session.sid, batch, coin, self.bucket, self.layer)
         self.operation = ("bucket", batch, 0)
+
+    def operands(self) -> tuple[Shares, Shares]:
+        """x = XOR x_q and y = y_0: known before anything is opened."""
+        size, places = self.layer, np.array(self.shifts, np.int64)
+        for x in (*self.x.macs, *self.x.keys):
+            self.session.workers.run(kernels.sum_layers, size, flat(x), self.bucket, places, size)
+        return self.x[:size], self.y[:size]
 
     def own_bits(self) -> np.ndarray:
         """The own bits of all e, uint8 ((B-1) L,)."""
@@ -97,18 +88,11 @@ class Bucketing:
         session.require(ok, "OPEN_BUCKET", "the MACs of the opened bits are wrong", peer)
         return bits
 
-    def combine(self, e: np.ndarray) -> Triples:
-        """x = XOR x_q, y = y_0, z = XOR z_q xor XOR e_q x_q, in the place of layer 0."""
-        size = self.layer
-        places = np.array(self.shifts, np.int64)
+    def results(self, e: np.ndarray) -> Shares:
+        """z = XOR z_q xor XOR_{q >= 1} e_q x_q; after :meth:`operands` and :meth:`open`."""
+        size, places = self.layer, np.array(self.shifts, np.int64)
         for x, z in ((self.x.macs, self.z.macs), (self.x.keys, self.z.keys)):
             for p in range(len(self.session.peers)):
                 arrays = (flat(x[p]), flat(z[p]), e, self.bucket, places, size)
                 self.session.workers.run(kernels.combine, size, *arrays)
-        return Triples(self.x[:size], self.y[:size], self.z[:size])
-
-
-def run(session: Session, batch: int, coin: bytes, x: Shares, y: Shares, z: Shares) -> Triples:
-    """L triples from B*L leaky ones."""
-    bucketing = Bucketing(session, batch, coin, x, y, z)
-    return bucketing.combine(bucketing.open())
+        return self.z[:size]

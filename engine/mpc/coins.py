@@ -25,10 +25,22 @@ class Coins:
 
     def commit(self, page: int) -> None:
         """Broadcast the commitments r = 256 page .. 256 page + 255; before any coin of the page is opened."""
+        self.send(page)
+        self.receive(page)
+
+    def send(self, page: int) -> None:
+        """The first half of :meth:`commit`: nothing has to be known for it but the session id."""
         session = self._session
         numbers = range(PAGE * page, PAGE * (page + 1))
         mine = b"".join(RO(COIN, session.sid, session.party, r, self.seed(r)) for r in numbers)
-        for party, payload in session.broadcast("COINPAGE", mine, 32 * PAGE, a=page).items():
+        self._pages[session.party, page] = mine
+        session.send_all("COINPAGE", mine, a=page)
+
+    def receive(self, page: int) -> None:
+        """The second half: everybody's commitments, and their echo for n >= 3."""
+        session = self._session
+        views = session.collect("COINPAGE", self._pages[session.party, page], 32 * PAGE, a=page)
+        for party, payload in views.items():
             self._pages[party, page] = payload
 
     def open(self, tag: str, batch: int) -> bytes:

@@ -86,6 +86,7 @@ class Party:
             result = execution.run(values)
         except Refused as refusal:  # nothing took place: the session stays alive
             return refusal
+        self.pool.settle()
         self.session.channel.flush()
         self.session.channel.enter("done")
         self.session.progress("output", 1.0 if result is None else 0.5)

@@ -1,13 +1,23 @@
-"""Finished triples and masks, handed out in order; the next batch is produced while the present one is used."""
+"""Triples and masks, handed out in order; the next batch is produced while the present one is used."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from engine.errors import RunError
-from engine.mpc.bucketing import Triples
-from engine.mpc.preprocessing import Batch, Preprocessing
+from engine.mpc.preprocessing import Batch, Preprocessing, Stage
 from engine.mpc.shares import Shares
+
+
+@dataclass(frozen=True)
+class Triples:
+    """Authenticated triples: <x>, <y>, <z> with z = x and y."""
+
+    x: Shares
+    y: Shares
+    z: Shares
 
 
 class Pool:
@@ -24,6 +34,7 @@ class Pool:
         self._ahead = ahead
         self._nothing = Shares.empty(len(preprocessing.session.peers), 0)
         self._batches: dict[int, Batch] = {}
+        self._stages: dict[int, Stage] = {}
         self._made = 0
         self._asked = 0
         self._needed = 0
@@ -49,26 +60,38 @@ class Pool:
 
     def triples(self, start: int, count: int) -> Triples:
         """Triples start .. start+count-1; waits until they are made."""
-        if count == 0:
-            return Triples(self._nothing, self._nothing, self._nothing)
-        parts = [batch.triples[cut] for batch, cut in self._parts(start, count, self._layer)]
-        return Triples(_join([t.x for t in parts]), _join([t.y for t in parts]), _join([t.z for t in parts]))
+        x, y = self.operands(start, count)
+        found = [(batch.z, cut) for batch, cut in self._parts(start, count, self._layer, Stage.OPENED)]
+        return Triples(x, y, self._join([z[cut] for z, cut in found if z is not None]))
+
+    def operands(self, start: int, count: int) -> tuple[Shares, Shares]:
+        """x and y of these triples, which are there one flight earlier than z."""
+        found = [(b.x, b.y, cut) for b, cut in self._parts(start, count, self._layer, Stage.TESTED)]
+        x = self._join([x[cut] for x, _, cut in found if x is not None])
+        return x, self._join([y[cut] for _, y, cut in found if y is not None])
 
     def masks(self, start: int, count: int) -> Shares:
-        """Mask shares start .. start+count-1."""
-        if count == 0:
-            return self._nothing
-        return _join([batch.masks[cut] for batch, cut in self._parts(start, count, self._width)])
+        """Mask shares start .. start+count-1; they are there as soon as the bits of their batch were checked."""
+        found = [(batch.masks, cut) for batch, cut in self._parts(start, count, self._width, Stage.BITS)]
+        return self._join([masks[cut] for masks, cut in found if masks is not None])
 
     def release(self, triples: int, masks: int) -> None:
         """Everything below these numbers was used: forget it."""
         keep = min(triples // self._layer, masks // self._width)
         with self._changed:
             for c in [c for c in self._batches if c <= keep]:
-                batch = self._batches.pop(c)
-                for shares in (batch.triples.x, batch.triples.y, batch.triples.z, batch.masks):
-                    shares.wipe()
+                self._batches.pop(c).wipe()
             self._changed.notify_all()
+
+    def settle(self) -> None:
+        """Wait until everything that was reserved is made.
+
+        A circuit without AND gates ends before its batch does, and a party that leaves then would abort the others.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._made >= self._needed or self._error is not None)
+            if self._error is not None:
+                raise self._error
 
     def close(self) -> None:
         """Stop producing."""
@@ -81,21 +104,23 @@ class Pool:
                 self._make.session.channel.inbox.fail(RunError("the session was closed", code="closed"))
                 self._thread.join(timeout=30)
 
-    def _parts(self, start: int, count: int, size: int) -> list[tuple[Batch, slice]]:
-        parts: list[tuple[Batch, slice]] = []
+    def _join(self, parts: list[Shares]) -> Shares:
+        return Shares.concatenate(parts) if parts else self._nothing
+
+    def _parts(self, start: int, count: int, size: int, stage: Stage) -> Iterator[tuple[Batch, slice]]:
         while count > 0:
             c, at = divmod(start, size)
             take = min(count, size - at)
-            parts.append((self._batch(c + 1), slice(at, at + take)))
+            yield self._batch(c + 1, stage), slice(at, at + take)
             start, count = start + take, count - take
-        return parts
 
-    def _batch(self, c: int) -> Batch:
+    def _batch(self, c: int, stage: Stage) -> Batch:
+        """Batch ``c`` when it has reached ``stage``."""
         with self._changed:
             self._asked = max(self._asked, c)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: c in self._batches or self._error is not None)
-            if c not in self._batches:
+            self._changed.wait_for(lambda: self._stages.get(c, 0) >= stage or self._error is not None)
+            if self._stages.get(c, 0) < stage:
                 assert self._error is not None
                 raise self._error
             return self._batches[c]
@@ -108,9 +133,15 @@ class Pool:
                     if self._closed:
                         return
                     c = self._made + 1
-                batch = self._make.produce(c, (self._made, self._needed))
+                    batch = self._batches[c] = Batch()
+
+                def announce(stage: Stage, c: int = c) -> None:
+                    with self._changed:
+                        self._stages[c] = stage
+                        self._changed.notify_all()
+
+                self._make.produce(c, batch, announce, (self._made, self._needed))
                 with self._changed:
-                    self._batches[c] = batch
                     self._made = c
                     self._changed.notify_all()
         except BaseException as error:  # handed to whoever waits for the batch
@@ -122,7 +153,3 @@ class Pool:
 
     def _may_make(self) -> bool:
         return self._made < self._needed and self._made < max(1, self._asked) + self._ahead
-
-
-def _join(parts: list[Shares]) -> Shares:
-    return Shares.concatenate(parts)

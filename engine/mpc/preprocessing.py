@@ -5,10 +5,12 @@ Producing a batch is a function of (session, batch number) alone, so batches can
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
-from engine.mpc import authenticated_bits, bucketing, correlation, hello, same_key, zero_test
-from engine.mpc.bucketing import Triples
+from engine.mpc import authenticated_bits, correlation, hello, same_key, zero_test
+from engine.mpc.bucketing import Bucketing
 from engine.mpc.coins import Coins
 from engine.mpc.leaky_and import LeakyAnd
 from engine.mpc.session import Session
@@ -18,12 +20,33 @@ from engine.mpc.shares import Shares
 _STEPS = {"bits": 0.35, "gates": 0.6, "tested": 0.75, "opened": 1.0}
 
 
-@dataclass(frozen=True)
-class Batch:
-    """L triples and mw fresh wire masks."""
+class Stage(IntEnum):
+    """How far a batch is: its mask shares, then x and y of its triples, then z may be used (table 5.1)."""
 
-    triples: Triples
-    masks: Shares
+    NOTHING = 0
+    BITS = 1
+    TESTED = 2
+    OPENED = 3
+
+
+@dataclass(repr=False)
+class Batch:
+    """L triples and mw fresh wire masks; what a stage does not allow yet is None."""
+
+    masks: Shares | None = None
+    x: Shares | None = None
+    y: Shares | None = None
+    z: Shares | None = None
+
+    def wipe(self) -> None:
+        """Overwrite all shares."""
+        for shares in (self.masks, self.x, self.y, self.z):
+            if shares is not None:
+                shares.wipe()
+
+
+#: Called when a batch has reached a stage.
+Announce = Callable[[Stage], None]
 
 
 class Preprocessing:
@@ -41,8 +64,9 @@ class Preprocessing:
         hello.run(session)
         session.progress("setup", 0.1)
         self.coins = Coins(session)
+        self.coins.send(0)
         self.start_pairs()
-        self.coins.commit(0)
+        self.coins.receive(0)
         session.progress("setup", 0.8)
         if session.parties > 2:
             self.same_key_check()
@@ -60,34 +84,38 @@ class Preprocessing:
         """Section 6."""
         return authenticated_bits.run(self.session, self.correlation, self.coins, batch)
 
-    def produce(self, batch: int, progress: tuple[int, int] = (0, 1)) -> Batch:
-        """Batch ``batch`` >= 1; ``progress`` = (finished batches, all batches) for the progress view."""
-        if batch % 64 == 32:
-            self.coins.commit((batch + 32) // 64)
+    def produce(self, number: int, batch: Batch, announce: Announce, progress: tuple[int, int] = (0, 1)) -> None:
+        """Fill batch ``number`` >= 1; ``progress`` = (finished batches, all batches) for the progress view."""
+        if number % 64 == 32:
+            self.coins.commit((number + 32) // 64)
         params = self.session.params
-        n = params.total_triples
-        shares = self.authenticated_bits(batch)
-        coin = self.leaky_ands(batch, shares, progress)
-        masks = slice(3 * n, 3 * n + params.masks)
-        x, y, z = shares[:n], shares[n : 2 * n], shares[2 * n : 3 * n]
-        triples = bucketing.run(self.session, batch, coin, x, y, z)
-        for start in (0, n, 2 * n):  # of each layer but the first nothing is needed any more
-            shares.give_back(start + params.layer, start + n)
+        n, layer = params.total_triples, params.layer
+        shares = self.authenticated_bits(number)
+        batch.masks = shares[3 * n : 3 * n + params.masks]
+        self._tell("bits", progress)
+        announce(Stage.BITS)
+        coin = self.leaky_ands(number, shares, progress)
+        bucketing = Bucketing(self.session, number, coin, shares)
+        batch.x, batch.y = bucketing.operands()
+        self._tell("tested", progress)
+        announce(Stage.TESTED)
+        batch.z = bucketing.results(bucketing.open())
+        for start in (0, n, 2 * n):  # of the layers behind the first nothing is needed any more
+            shares.give_back(start + layer, start + n)
         self._tell("opened", progress)
-        return Batch(triples, shares[masks])
+        announce(Stage.OPENED)
 
-    def leaky_ands(self, batch: int, shares: Shares, progress: tuple[int, int]) -> bytes:
+    def leaky_ands(self, number: int, shares: Shares, progress: tuple[int, int]) -> bytes:
         """Section 7: turns <r> into <z> in place; returns the value of the batch's coin "leaky"."""
-        leaky = self.leaky_and(batch, shares)
+        leaky = self.leaky_and(number, shares)
         leaky.half_gates()
         self._tell("gates", progress)
         d = leaky.corrections()
-        coin = self.coins.open("leaky", batch)
+        coin = self.coins.open("leaky", number)
         leaky.finish(d)
         params = self.session.params
         rho = shares[3 * params.total_triples + params.masks :]
-        self.zero_test(batch, rho, leaky, coin)
-        self._tell("tested", progress)
+        self.zero_test(number, rho, leaky, coin)
         return coin
 
     def leaky_and(self, batch: int, shares: Shares) -> LeakyAnd:

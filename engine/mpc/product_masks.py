@@ -9,8 +9,8 @@ import numpy as np
 from engine.circuit.slots import ExecutionPlan
 from engine.kernels import garbling, triples
 from engine.mpc import opening
-from engine.mpc.bucketing import Triples
 from engine.mpc.leaky_and import flat
+from engine.mpc.pool import Triples
 from engine.mpc.session import Session
 from engine.mpc.shares import Shares, add_public
 

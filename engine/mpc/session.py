@@ -139,6 +139,10 @@ class Session:
         Returns the payloads of all parties, the own one included, only after their echo was verified.
         """
         self.send_all(label, payload, a)
+        return self.collect(label, payload, lengths, a)
+
+    def collect(self, label: str, payload: bytes, lengths: Mapping[int, int] | int, a: int = 0) -> dict[int, bytes]:
+        """The second half of :meth:`broadcast`, for a payload that was sent before."""
         views = {self.party: payload}
         for peer in self.peers:
             length = lengths if isinstance(lengths, int) else lengths[peer]

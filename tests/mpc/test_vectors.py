@@ -166,7 +166,7 @@ def test_batch(n):
         leaky.finish(d)
         value = leaky.folded(coin)
         zero_test.run(session, coin_box, 1, s[12 + params.masks :], value)
-        bucketing = Bucketing(session, 1, coin, s[:4], s[4:8], s[8:12])
+        bucketing = Bucketing(session, 1, coin, s)
         bucketing.open()
         return leaky.s.copy(), coin, value
 
