@@ -33,6 +33,7 @@ class BitExtension:
         self.columns_w: dict[int, Extension] = {}
         self.challenge_out: dict[int, bytes] = {}
         self.challenge_in: dict[int, bytes] = {}
+        self.x_fold = b""
 
     def bits_for(self, peer: int) -> np.ndarray:
         """The bit string used towards ``peer``: honest parties use one for all."""
@@ -51,6 +52,8 @@ class BitExtension:
             )
             session.channel.send(peer, "COT_D", d, a=batch)
             self._challenge(self.challenge_out, peer, session.party, d, peer)
+        if session.params.fiat_shamir:
+            self.prove(self.challenge_out)
         for place, peer in enumerate(session.peers):
             d = session.channel.recv(peer, "COT_D", np.uint64, self.shape, a=batch)
             self._challenge(self.challenge_in, session.party, peer, d, peer)
@@ -62,27 +65,31 @@ class BitExtension:
                 session.workers,
                 self.shares.keys[place],
             )
-        session.channel.round("COT_D")
+        if not session.params.fiat_shamir:  # else the proofs came with the corrections, in one flight
+            session.channel.round("COT_D")
 
     def _challenge(self, table: dict[int, bytes], i: int, j: int, d: np.ndarray, peer: int) -> None:
         if self.session.params.fiat_shamir:
             table[peer] = RO(COTFS, self.session.sid, self.batch, i, j, d)[:16]
 
+    def prove(self, challenges: dict[int, bytes]) -> None:
+        """6.2 step 3: COT_V, and COT_X with one X^j for everybody."""
+        session = self.session
+        own = softspoken.fold_stream(challenges[session.peers[0]], self.x, session.workers)
+        for peer in session.peers:
+            folded = softspoken.fold(challenges[peer], self.columns_v[peer], session.workers)
+            session.channel.send(peer, "COT_V", self.digest(peer, session.party, folded), a=self.batch)
+        self.x_fold = own.tobytes()
+        session.send_all("COT_X", self.x_fold, a=self.batch)
+
     def check(self) -> None:
         """6.2: every peer used one bit string with everybody and the right correlation, before any use."""
         session, batch = self.session, self.batch
-        if session.params.fiat_shamir:
-            sent = self.challenge_out
-            received = self.challenge_in
-        else:
-            coin = self.coins.open("cot", batch)
-            sent = received = dict.fromkeys(session.peers, coin)
-        first = session.peers[0]
-        own = softspoken.fold_stream(sent[first], self.x, session.workers)
-        for peer in session.peers:
-            folded = softspoken.fold(sent[peer], self.columns_v[peer], session.workers)
-            session.channel.send(peer, "COT_V", self.digest(peer, session.party, folded), a=batch)
-        x_folds = session.broadcast("COT_X", own.tobytes(), 16, a=batch)
+        received = self.challenge_in
+        if not session.params.fiat_shamir:
+            received = dict.fromkeys(session.peers, self.coins.open("cot", batch))
+            self.prove(received)
+        x_folds = session.collect("COT_X", self.x_fold, 16, a=batch)
         for peer in session.peers:
             theirs = session.recv_bytes(peer, "COT_V", 32, a=batch)
             x_fold = np.frombuffer(x_folds[peer], np.uint64)

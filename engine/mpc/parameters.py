@@ -11,6 +11,8 @@ BATCH = 1 << 19
 #: AND gates of a segment of the garbled circuit.
 SEGMENT = 1 << 18
 KEY_CHECK_SHARES = 128
+#: Largest batches whose corrections are hashed for their challenge instead of waiting for a coin (6.2, fs = 1).
+FIAT_SHAMIR_SHARES = 1 << 21
 
 
 def minimum_layer(rho: int, bucket: int) -> int:
@@ -113,12 +115,17 @@ def parameters_for(
     rho: int = 40,
     w: int = 64,
     k: int = 4,
-    fiat_shamir: int = 0,
+    fiat_shamir: int | None = None,
     batch: int = BATCH,
 ) -> Parameters:
-    """The shape of a session that serves one job of ``and_gates`` AND gates and ``inputs`` input wires (section 5)."""
+    """The shape of a session that serves one job of ``and_gates`` AND gates and ``inputs`` input wires (section 5).
+
+    ``fiat_shamir`` None: for two parties and batches so small that a flight costs more than hashing the corrections.
+    """
     batches = max(1, and_gates // batch)
     bucket, layer = bucket_shape(-(-and_gates // batches), rho)
     masks = -(-(and_gates + inputs) // batches)
     masks += -(3 * bucket * layer + masks) % 128
-    return Parameters(parties, rho, w, k, bucket, layer, masks, fiat_shamir)
+    shares = 3 * bucket * layer + masks
+    fs = int(parties == 2 and shares <= FIAT_SHAMIR_SHARES) if fiat_shamir is None else fiat_shamir
+    return Parameters(parties, rho, w, k, bucket, layer, masks, fs)

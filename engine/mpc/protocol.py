@@ -38,6 +38,7 @@ def run_mpc(
     rho: int = 40,
     w: int | None = None,
     k: int = 4,
+    fiat_shamir: int | None = None,
     segment: int = SEGMENT,
     batch: int = BATCH,
     threads: int | None = None,
@@ -64,7 +65,14 @@ def run_mpc(
         events(Progress(party, phase, done, sent, received))
 
     params = parameters_for(
-        parties, circuit.and_gates, circuit.inputs, rho=rho, w=w or default_width(rho), k=k, batch=batch
+        parties,
+        circuit.and_gates,
+        circuit.inputs,
+        rho=rho,
+        w=w or default_width(rho),
+        k=k,
+        fiat_shamir=fiat_shamir,
+        batch=batch,
     )
     with Workers(threads or os.cpu_count() or 1) as workers:
         state = Session(
@@ -102,6 +110,7 @@ def simulate(
     rho: int = 40,
     w: int | None = None,
     k: int = 4,
+    fiat_shamir: int | None = None,
     segment: int = SEGMENT,
     batch: int = BATCH,
     threads: int | None = 1,
@@ -137,6 +146,7 @@ def simulate(
                 rho=rho,
                 w=w,
                 k=k,
+                fiat_shamir=fiat_shamir,
                 segment=segment,
                 batch=batch,
                 threads=threads,

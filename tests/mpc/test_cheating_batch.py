@@ -84,6 +84,20 @@ def test_19_wrong_v(parties, cheater):
     run(parties, cheater, tamper=change("COT_V", flip(9), a=1)).detected(*EXTENSION)
 
 
+@TWO
+@pytest.mark.parametrize(
+    ("label", "edit"),
+    [
+        ("COT_D", flip(16 * 7)),
+        ("COT_X", flip(2)),
+        ("COT_V", flip(9)),
+    ],
+)
+def test_15_to_19_with_the_challenge_from_a_hash(cheater, label, edit):
+    """fs = 1: corrections, X and v come together, and a change of any of them is found by the same check."""
+    run(2, cheater, tamper=change(label, edit, a=1), fiat_shamir=1).detected(*EXTENSION)
+
+
 # -- leaky AND ------------------------------------------------------------------------------------------------
 
 

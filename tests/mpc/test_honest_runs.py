@@ -72,6 +72,13 @@ def test_every_evaluator_and_all_subsets_of_receivers(parties, evaluator):
             check(circuit, inputs, evaluator=evaluator, output_parties=receivers)
 
 
+@pytest.mark.parametrize("fiat_shamir", [0, 1])
+def test_challenge_from_a_coin_or_a_hash(fiat_shamir):
+    rng = np.random.default_rng(3)
+    circuit = random_circuit(rng, [6, 6], 60, 8)
+    check(circuit, inputs_for(circuit, rng, 2), fiat_shamir=fiat_shamir, batch=30)
+
+
 @pytest.mark.parametrize("k", [1, 2, 4, 8])
 @pytest.mark.parametrize(("rho", "w"), [(40, 64), (40, 128), (64, 128)])
 def test_security_parameters(k, rho, w):
@@ -143,7 +150,8 @@ def predicted(parties: int, ands: int, inputs: list[int], outputs: int) -> list[
         setup += pair(16 * p.trees * 2, 32, 16, 32) + echo
         setup += pair(8_224, 48 + 2_048 * peers, 6_144) + 3 * echo
     t = p.total_triples
-    batch = pair(16 * p.trees * (p.blocks(1) + 1), 32, 16, 32) + echo
+    coin = [] if p.fiat_shamir else [32]
+    batch = pair(16 * p.trees * (p.blocks(1) + 1), *coin, 16, 32) + echo
     batch += pair(t * p.w // 8, up(t), 32, 16 * p.zero_test_shares)
     batch += pair(32) if n == 2 else pair(32, 32, 48)
     batch += pair(up((p.bucket - 1) * p.layer) + 16)
