@@ -148,10 +148,14 @@ class Cursor:
         return False
 
     def skip_item(self, start: int) -> None:
-        """Resynchronise before the next top-level keyword, at least one token after ``start``."""
+        """Resynchronise before the next top-level keyword, at least one token after ``start``.
+
+        What is no item at all, such as the `impl` of other languages, is skipped with its braces.
+        """
+        whole = self.at == start and self.depths[-1] == 0
         if self.at == start:
             self.advance()
-        while self.token.kind != "end" and not self.at_item:
+        while self.token.kind != "end" and not (self.at_item and (not whole or self.depths[self.at] <= 0)):
             self.advance()
 
 
