@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from engine.garble import typed as t
 from engine.garble.lower_base import Lits, one, unit
@@ -94,15 +95,26 @@ class ControlLowering(JoinLowering):
         self.state.join(scope, results, condition)
         if not len(yes):
             return unit()
-        chosen = self.builder.mux(condition, yes, no)
         type_ = self.type_of(node)
-        if isinstance(type_, IntType):
-            self.ranges.join(chosen, type_.signed, [yes, no])
+        if not isinstance(type_, IntType):
+            return self.builder.mux(condition, yes, no)
+        chosen = self.state.relations.choose(self.builder, condition, yes, no)
+        self.ranges.join(chosen, type_.signed, [yes, no])
         return chosen
 
     def on_MatchOn(self, node: t.MatchOn) -> Lits:
         word = self.expr(node.value)
+        if exclusive([pattern for pattern, _ in node.arms[:-1]]) and all(is_literal(body) for _, body in node.arms):
+            return self.looked_up(node, word)
         return self.arms(node, word, 0)
+
+    def looked_up(self, node: t.MatchOn, word: Lits) -> Lits:
+        """A match that chooses one of some numbers by patterns of which at most one matches: XORs of conditions."""
+        result = last = self.expr(node.arms[-1][1])
+        for pattern, body in node.arms[:-1]:
+            change = self.builder.xor(self.expr(body), last)
+            result = self.builder.xor(result, self.builder.and_(self.state.given(self.matches(pattern, word)), change))
+        return result
 
     def arms(self, node: t.MatchOn, word: Lits, number: int) -> Lits:
         """The arms from one on: the first that matches is taken, the last one matches always."""
@@ -119,3 +131,22 @@ class ControlLowering(JoinLowering):
         if condition == 1:
             return taken()
         return self.either(node, condition, taken, lambda: self.arms(node, word, number + 1))
+
+
+def is_literal(node: t.Expr) -> bool:
+    """A literal or constant, or a block with nothing else."""
+    while isinstance(node, t.BlockOf) and len(node.statements) == 1 and node.has_value:
+        only = node.statements[0]
+        if isinstance(only, t.LetBind | t.AssignTo | t.ForEach | t.ForJoin):
+            return False
+        node = only
+    return isinstance(node, t.Lit | t.ConstUse)
+
+
+def exclusive(patterns: list[t.Pattern]) -> bool:
+    """Whether at most one of these patterns matches any value: different variants, or ranges that do not overlap."""
+    if all(isinstance(pattern, t.PVariant) for pattern in patterns):
+        variants = [pattern.variant for pattern in patterns if isinstance(pattern, t.PVariant)]
+        return len(set(variants)) == len(variants)
+    ranges = sorted((pattern.low, pattern.high) for pattern in patterns if isinstance(pattern, t.PRange))
+    return len(ranges) == len(patterns) and all(one[1] < two[0] for one, two in pairwise(ranges))

@@ -101,7 +101,11 @@ class ExpressionLowering(LoweringBase):
 
     def on_UnaryOf(self, node: t.UnaryOf) -> Lits:
         operand = self.expr(node.operand)
-        return self.builder.not_(operand) if node.operator == "!" else self.builder.neg(operand)
+        if node.operator == "!":
+            return self.builder.not_(operand)
+        negative = self.builder.neg(operand)
+        self.state.relations.note_negative(operand, negative)
+        return negative
 
     def on_BinaryOf(self, node: t.BinaryOf) -> Lits:
         chain = [node]  # operators group to the left: a long sum is walked in a loop
@@ -134,11 +138,17 @@ class ExpressionLowering(LoweringBase):
         if operator in ("<", ">", "<=", ">="):
             if operator in (">", "<="):
                 left, right = right, left
-            return one(compare(self.builder, left, right, type_.signed, self.ranges) ^ int(operator in ("<=", ">=")))
+            literal = compare(self.builder, left, right, type_.signed, self.ranges)
+            if not type_.signed:
+                self.state.relations.note_less(left, right, literal)
+            return one(literal ^ int(operator in ("<=", ">=")))
         if operator in "+-":
             minus = operator == "-"
             result, overflow = add(self.builder, left, right, type_.signed, self.ranges, minus=minus)
-            self.state.panic(overflow, OVERFLOW, span)
+            if minus:
+                self.state.relations.note_difference(left, right, result)
+            if not (minus and not type_.signed and self.never_less(left, right)):
+                self.state.panic(overflow, OVERFLOW, span)
             return result
         if operator == "*":
             result, overflow = self.product(left, right, type_.signed)
@@ -151,6 +161,12 @@ class ExpressionLowering(LoweringBase):
             self.ranges.note(quotient, False, low // max(b, 1), high // max(b, 1))
             self.ranges.note(rest, False, 0, min(high, max(b, 1) - 1))
         return quotient if operator == "/" else rest
+
+    def never_less(self, x: Lits, y: Lits) -> bool:
+        """Whether the conditions around say that x is at least y, unsigned."""
+        relations, given = self.state.relations, self.state.given
+        below, above = relations.less(x, y), relations.less(y, x)
+        return (below is not None and given(below) == 0) or (above is not None and given(above) == 1)
 
     def product(self, left: Lits, right: Lits, signed: bool) -> tuple[Lits, int]:
         """(left * right, overflow)."""

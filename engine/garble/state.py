@@ -17,6 +17,7 @@ from engine.circuit import Builder
 from engine.garble.diagnostics import Span
 from engine.garble.panics import Panics
 from engine.garble.ranges import Range, Ranges
+from engine.garble.relations import Relations
 from engine.garble.sums import Sum
 
 Lits = np.ndarray
@@ -77,6 +78,7 @@ class State:
         self.values: dict[int, Lits] = {}
         self.depths: dict[int, int] = {}
         self.ranges = Ranges()
+        self.relations = Relations()
         self.signs: dict[int, bool] = {}  # variables that hold one integer: whether it is signed
         self.sums: dict[int, dict[tuple[int, int], Sum]] = {}  # by variable and bits: what is not added up yet
         self.owned: set[int] = set()  # variables whose array nobody else holds: may be changed in place
@@ -242,10 +244,12 @@ class State:
         now = self.peek(var)
         picked = np.flatnonzero(change.changed(now, change.range)) + change.low
         if len(picked):
+            if var in self.signs and len(picked) == np.count_nonzero(now != change.base):
+                new = self.relations.choose(self.builder, path, now, change.base)
+                self.ranges.join(new, self.signs[var], [now, change.base])
+                return new
             new = now.copy()
             new[picked] = self.builder.mux(path, now[picked], change.base[picked])
-            if var in self.signs:
-                self.ranges.join(new, self.signs[var], [now, change.base])
             return new
         return now
 
