@@ -280,7 +280,7 @@ class Definitions:
             )
             return None
         if node.name not in known:
-            if known is self.consts and item.span.start_line >= node.span.start_line:
+            if known is self.consts and item.span[2:] > node.span[:2]:  # it does not end before this use
                 self.reporter.add(
                     node.span,
                     f"constant `{node.name}` is not declared yet",
