@@ -13,7 +13,9 @@ from typing import Any
 from engine.errors import ConsentMismatch, PolytuneError, RunError, SecurityError
 from engine.policy import Limits
 from engine.run.terms import summary_differences, summary_digest
-from engine.transport.http.receiver import HungryInbox, Receiver
+from engine.transport import Inbox
+from engine.transport.http.receiver import Receiver
+from engine.transport.http.wire import MOST
 
 STATES = (
     "PROPOSED",
@@ -41,8 +43,8 @@ class Run:
         self.parties = parties
         self.proposal = proposal
         self.state = "PROPOSED"
-        self.inbox = HungryInbox(parties)
-        self.receiver = Receiver(parties, self.inbox, limits.window, limits.memory // max(1, parties - 1))
+        self.inbox = Inbox(parties)
+        self.receiver = Receiver(parties, self.inbox, limits.window, min(MOST, limits.memory // max(1, parties - 1)))
         self.link: Any = None
         self.constants: dict[int, Constants] = {}
         self.agreements: dict[int, tuple[str, Any]] = {}

@@ -270,7 +270,7 @@ def open_channel(context: Context) -> Channel:
         run.inbox,
         chunk=min(limits.chunk, MAX_CHUNK),
         window=limits.window,
-        deadlines=Deadlines(timeouts.connect, timeouts.chunk, timeouts.peer_lost, timeouts.refused),
+        deadlines=Deadlines(timeouts.connect, timeouts.chunk, timeouts.peer_lost, timeouts.refused, timeouts.idle),
     )
     return Channel(run.party, run.parties, run.link, run.inbox, timeout=timeouts.idle)
 

@@ -6,6 +6,7 @@ known to the receiver in advance, and anything else ends the session before memo
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.errors import MalformedMessage, RunError
+from engine.errors import RunError
 from engine.transport.frame import HEADER_BYTES, Header, pack, part_of
 from engine.transport.inbox import Inbox
 
@@ -125,19 +126,8 @@ class Channel:
         """Wait for one message and return it as an array; any other length than expected ends the session."""
         dtype = np.dtype(dtype)
         shape = (shape,) if isinstance(shape, int) else shape
-        expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        place = self.places[from_]
-        header, pieces = self.inbox.take(place, label, a, b, self.timeout)
-        self._check(header, from_, label, expected)
-        if len(pieces) == 1 and not pieces[0].readonly:
-            data = np.frombuffer(pieces[0], dtype=np.uint8)
-            if data.ctypes.data % 8 == 0:  # kernels are compiled for aligned arrays
-                return data.view(dtype).reshape(shape)
-        data = np.empty(expected, dtype=np.uint8)
-        at = 0
-        for piece in pieces:
-            data[at : at + piece.nbytes] = piece
-            at += piece.nbytes
+        expected = self._expected(from_, label, math.prod(shape) * dtype.itemsize, a, b)
+        data = self.inbox.take(self.places[from_], expected, self.timeout)
         return data.view(dtype).reshape(shape)
 
     def flush(self) -> None:
@@ -182,11 +172,6 @@ class Channel:
         """The session tag of a message: HELLO and its echo come before there is a session."""
         return NO_SESSION if label.startswith("HELLO") else self.tag
 
-    def _check(self, header: Header, from_: int, label: str, expected: int) -> None:
-        place = self.places[from_]
-        if header.sender != from_ or header.receiver != self.party:
-            raise MalformedMessage(label, "wrong sender or receiver", place)
-        if header.tag != self.tag_for(label):
-            raise MalformedMessage(label, "message of another session", place)
-        if header.length != expected:
-            raise MalformedMessage(label, f"length {header.length} instead of {expected} bytes", place)
+    def _expected(self, from_: int, label: str, length: int, a: int, b: int) -> Header:
+        """What the header of a message must be."""
+        return Header(label, from_, self.party, a, b, self.tag_for(label), length)

@@ -62,6 +62,7 @@ PART = {
 }
 _IDS = {**PHASES, **{f"{name}/echo": PHASES[name] | ECHO_FLAG for name in BROADCAST}}
 _NAMES = {number: name for name, number in _IDS.items()}
+_ABORT = PHASES["ABORT"].to_bytes(2, "little")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ def pack(header: Header) -> bytes:
         header.tag,
         header.length,
     )
+
+
+def is_abort(header: bytes) -> bool:
+    """Whether these are the header bytes of an ABORT."""
+    return header[6:8] == _ABORT
 
 
 def unpack(data: bytes | bytearray | memoryview) -> Header:

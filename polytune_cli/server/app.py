@@ -5,25 +5,30 @@ Every error is a JSON object ``{"error", "message", "details"}``; a fault of our
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
-import numpy as np
 from flask import Flask, Request, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from engine.errors import MalformedMessage
+from engine.transport.frame import HEADER_BYTES
 from engine.transport.http.client import chunk_seconds
 from engine.transport.http.receiver import Receiver
-from engine.transport.http.wire import MAX_CONTROL_BODY, ApiError, parse_chunk, parse_peer
-from polytune_cli.server.listener import ANSWER_METER, SOCKET
+from engine.transport.http.wire import ABORT_TYPE, MAX_CONTROL_BODY, ApiError, parse_chunk, parse_peer
+from polytune_cli.server.listener import ANSWER_METER, CONNECTION
 
 log = logging.getLogger("polytune")
 
 #: A request may be held this long while the window is full or while this party is not there yet.
 HOLD = 5.0
+#: A body is read and hashed in parts of this size.
+PART = 256 << 10
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -103,16 +108,40 @@ def _peer(service: PeerService, path_party: int | None) -> tuple[str, int]:
 
 def _message(service: PeerService, party: int) -> Response:
     run_id, sender = _peer(service, party)
-    head = parse_chunk(_headers(), request.content_length)
     receiver = service.receiver(run_id, sender)
-    if receiver.check(sender, head):
-        receiver.wait_for_room(sender, head.seq, HOLD)
-        body = read_body(request, head.size)
-        following = receiver.store(sender, head, body, hashlib.sha256(body).hexdigest())
-    else:
+    if request.mimetype == ABORT_TYPE:
+        return _overtaking_abort(receiver, sender)
+    head = parse_chunk(_headers(), request.content_length)
+    connection = request.environ.get(CONNECTION)
+    slot = receiver.begin(sender, head, HOLD, lambda: _break(connection))
+    if slot is None:
         _discard_body(request)
         following = receiver.next(sender)
+    else:
+        try:
+            digest = read_body(request, slot.view)
+        except BaseException:
+            receiver.abandon(slot)
+            raise
+        following = receiver.commit(slot, digest)
+    if connection is not None:
+        connection.busy = True
     return jsonify(next=following, window=receiver.free(sender))
+
+
+def _overtaking_abort(receiver: Receiver, sender: int) -> Response:
+    body = request.stream.read(HEADER_BYTES + 3) if (request.content_length or 0) <= HEADER_BYTES + 2 else b""
+    try:
+        receiver.inbox.abort(sender, body)
+    except MalformedMessage as error:
+        raise ApiError("bad_request", f"malformed message: {error.check}") from None
+    return jsonify({})
+
+
+def _break(connection: Any) -> None:
+    if connection is not None:
+        with contextlib.suppress(OSError):
+            connection.socket.shutdown(socket.SHUT_RDWR)
 
 
 def _control(service: PeerService, name: str, path_party: int | None) -> Response:
@@ -138,29 +167,33 @@ def _control(service: PeerService, name: str, path_party: int | None) -> Respons
 # -- bodies ----------------------------------------------------------------------------------------------------------
 
 
-def read_body(incoming: Request, size: int) -> Any:
-    """Exactly ``size`` body bytes as a new uint8 array, read without a copy where the server allows it."""
-    body: Any = np.empty(size, dtype=np.uint8)
-    view = memoryview(body)
-    if SOCKET in incoming.environ:
-        incoming.environ[SOCKET].settimeout(chunk_seconds(size))
+def read_body(incoming: Request, view: memoryview) -> str:
+    """Fill ``view`` with the body, without a copy where the server allows it; returns the SHA-256 in hexadecimal."""
+    size = view.nbytes
+    connection = incoming.environ.get(CONNECTION)
+    deadline = time.monotonic() + chunk_seconds(size)
     stream: Any = incoming.environ["wsgi.input"]
     # cheroot's length-checking wrapper has no readinto, the reader under it has; keep the wrapper's count right.
     reader: Any = getattr(stream, "rfile", None)
     direct = hasattr(reader, "readinto") and hasattr(stream, "remaining")
+    digest = hashlib.sha256()
     got = 0
     while got < size:
+        if connection is not None:
+            connection.socket.settimeout(max(0.001, deadline - time.monotonic()))
+        part = view[got : got + PART]
         if direct:
-            count = reader.readinto(view[got:])
-            stream.remaining -= count or 0
+            count = reader.readinto(part)
+            stream.remaining -= count
         else:
-            piece = stream.read(min(size - got, 1 << 20))
+            piece = stream.read(part.nbytes)
             count = len(piece)
-            view[got : got + count] = piece
+            part[:count] = piece
         if not count:
             raise ApiError("bad_request", f"the body ended after {got} of {size} bytes")
+        digest.update(part[:count])  # still in the cache
         got += count
-    return body
+    return digest.hexdigest()
 
 
 def _discard_body(incoming: Request) -> None:

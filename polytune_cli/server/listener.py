@@ -5,20 +5,25 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cheroot import wsgi
 
 from engine.errors import ResourceError
+from polytune_cli.server.connection import Connection
 
 log = logging.getLogger("polytune")
 
 #: Environment key under which a route may leave a function that is told how many bytes the answer had on the socket.
 ANSWER_METER = "polytune.answer_meter"
-#: Environment key of the connection's socket, whose timeout a route may extend while it reads a body.
-SOCKET = "polytune.socket"
+#: Environment key of the connection: a route may extend its socket's timeout while it reads a body, and say with
+#: ``busy`` that its peer will soon send more.
+CONNECTION = "polytune.connection"
+#: Threads that never wait for one connection.
+SPARE = 4
 #: Seconds for a request line and headers, and for an idle connection.
 TIMEOUT = 10
 
@@ -28,15 +33,17 @@ class _Gateway(wsgi.Gateway_10):
 
     def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
         environ: dict[str, Any] = super().get_environ()
-        environ[SOCKET] = self.req.conn.socket
+        environ[CONNECTION] = self.req.conn
         return environ
 
     def respond(self) -> None:
         writer = self.req.conn.wfile
         before = writer.bytes_written
+        writer.hold()
         try:
             super().respond()
         finally:
+            writer.flush()
             meter: Callable[[int], None] | None = self.env.get(ANSWER_METER)
             if meter is not None:
                 meter(writer.bytes_written - before)
@@ -47,13 +54,39 @@ class _Gateway(wsgi.Gateway_10):
 class _Server(wsgi.Server):
     """Gives a new connection to a worker only when its first bytes are there, so silent clients cost no thread."""
 
+    ConnectionClass = Connection
+
+    def __init__(self, *args: Any, stay: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: Workers that may wait for the next request of their connection.
+        self.stay = threading.Semaphore(stay)
+        self.stopping = False
+        self._lingering: set[Connection] = set()
+
     def process_conn(self, conn: Any) -> None:
         """Called for new connections and for those that became readable."""
-        if getattr(conn, "seen", False):
+        if conn.seen:
             super().process_conn(conn)
         else:
             conn.seen = True
             self._connections.put(conn)  # type: ignore[attr-defined]
+
+    @contextlib.contextmanager
+    def lingering(self, conn: Connection) -> Iterator[None]:
+        """While a worker waits inside, :meth:`stop` wakes it."""
+        self._lingering.add(conn)
+        try:
+            yield
+        finally:
+            self._lingering.discard(conn)
+
+    def stop(self) -> None:
+        """Stop serving and wake the workers that only wait."""
+        self.stopping = True
+        for conn in list(self._lingering):
+            with contextlib.suppress(OSError):
+                conn.socket.shutdown(socket.SHUT_RD)
+        super().stop()
 
 
 class Listener:
@@ -61,7 +94,13 @@ class Listener:
 
     def __init__(self, host: str, port: int, app: Any, *, threads: int = 16) -> None:
         self._server = _Server(
-            (host, port), app, numthreads=threads, timeout=TIMEOUT, request_queue_size=64, shutdown_timeout=1
+            (host, port),
+            app,
+            numthreads=threads,
+            timeout=TIMEOUT,
+            request_queue_size=64,
+            shutdown_timeout=1,
+            stay=max(1, threads - SPARE),
         )
         self._server.gateway = _Gateway
         self._server.keep_alive_conn_limit = 256

@@ -23,8 +23,8 @@ from typing import Any
 import requests
 
 from engine.errors import PeerAborted, RunError
-from engine.transport import Channel
-from engine.transport.http import HttpLink, HungryInbox, Receiver
+from engine.transport import Channel, Inbox
+from engine.transport.http import HttpLink, Receiver
 from engine.transport.http.client import Meter, new_session, peer_headers, route
 from engine.transport.http.link import LANES, Deadlines
 from engine.transport.http.wire import CHUNK, WINDOW, ApiError
@@ -38,7 +38,7 @@ class LocalService:
     def __init__(self, party: int, parties: int, run_id: str, window: int = WINDOW) -> None:
         self.parties = parties
         self.run_id = run_id
-        self.inbox = HungryInbox(parties)
+        self.inbox = Inbox(parties)
         self.link: HttpLink | None = None
         self._party = party
         self._receiver = Receiver(parties, self.inbox, window)

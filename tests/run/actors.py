@@ -106,9 +106,10 @@ class Leader:
         return {"protocol": [1], "party": 0}
 
     def receiver(self, run_id: str, sender: int) -> Any:
-        from engine.transport.http import HungryInbox, Receiver
+        from engine.transport import Inbox
+        from engine.transport.http import Receiver
 
-        return Receiver(self.parties, HungryInbox(self.parties))
+        return Receiver(self.parties, Inbox(self.parties))
 
     def answer_meter(self, run_id: str, sender: int) -> None:
         return None

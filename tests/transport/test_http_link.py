@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import socket
 import threading
+import time
 
 import numpy as np
 import pytest
 
-from engine.errors import PeerLost, PolytuneError, RunError
+from engine.errors import PeerAborted, PeerLost, PolytuneError, RunError
+from engine.transport.frame import Header, pack
 from engine.transport.http.client import Meter, json_object, new_session
 from engine.transport.http.link import Deadlines
+from engine.transport.http.wire import ApiError
 from tests.transport.faults import FAULTS, FaultProxy, read_message
 from tests.transport.nodes import QUICK, Node, nodes
 
@@ -151,6 +155,78 @@ def test_a_message_behind_a_full_window_arrives_when_it_is_waited_for() -> None:
 
         threading.Thread(target=send, daemon=True).start()
         assert bytes(bob.channel.recv(0, "LAM", np.uint8, 12)) == b"wanted first"
+
+
+def full(node: Node) -> None:
+    """Let ``node`` answer backpressure from now on, at once."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise ApiError("backpressure", "the window is full, try again")
+
+    node.service._receiver.begin = refuse  # type: ignore[assignment]
+
+
+def test_a_peer_that_never_takes_a_message_is_given_up() -> None:
+    deadlines = Deadlines(connect=2.0, chunk=10.0, peer_lost=10.0, refused=0.3, idle=0.2)
+    with nodes(chunk=1 << 14, window=1 << 17, deadlines=deadlines) as (alice, bob):
+        full(bob)
+        with pytest.raises(PeerLost, match=r"party 1 took no message for 0.2 s \(backpressure\)"):
+            for n in range(10):  # the sender waits for its own window, and is woken with the error
+                alice.channel.send(1, "ROWS", payload(1 << 16, n), a=n)
+        assert "took no message" in str(wait_for_error(alice))
+
+
+def test_an_abort_overtakes_a_full_window_and_never_waits() -> None:
+    with nodes(chunk=1 << 14, window=1 << 17) as (alice, bob):
+        full(bob)
+        for n in range(2):
+            alice.channel.send(1, "ROWS", payload(1 << 16, n), a=n)
+        alice.channel.abort(2)
+        with pytest.raises(PeerAborted, match="party 0 aborted the run: a check failed"):
+            bob.channel.recv(0, "OK", np.uint8, 0)
+
+
+def test_an_abort_to_a_peer_that_is_gone_returns() -> None:
+    with nodes() as (alice, bob):
+        bob.listener.stop()
+        alice.channel.send(1, "ROWS", payload(100_000, 0))
+        alice.channel.abort(4)
+
+
+def test_a_connection_closed_as_idle_is_opened_again_without_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    with nodes() as (alice, bob):
+        for n in range(3):
+            alice.channel.send(1, "OK", b"", a=n)
+            bob.channel.recv(0, "OK", np.uint8, 0, a=n)
+            alice.channel.flush()
+            bob.listener._server._connections._expire(time.time() + 100)  # type: ignore[attr-defined]
+    assert "no answer" not in caplog.text
+
+
+def test_a_body_cut_off_and_sent_again_on_another_connection() -> None:
+    """The first request of a chunk hangs in the middle of its body; its repeat is stored all the same."""
+    with nodes(chunk=1 << 16) as (alice, bob):
+        data = payload(200_000, 1)
+        frame = pack(Header("ROWS", 0, 1, 0, 0, bytes(8), data.nbytes)) + data.tobytes()
+        body = frame[: 1 << 16]
+        headers = {
+            "Host": "x",
+            "X-Polytune-Protocol": "1",
+            "X-Polytune-Run": "test-run",
+            "X-Polytune-From": "0",
+            "X-Polytune-Seq": "0",
+            "X-Polytune-Chunk": "0/4",
+            "X-Polytune-Length": str(len(frame)),
+            "X-Polytune-Digest": hashlib.sha256(body).hexdigest(),
+            "Content-Length": str(len(body)),
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        with socket.create_connection(bob.listener.address) as hanging:
+            hanging.sendall(f"POST /msg/0 HTTP/1.1\r\n{lines}\r\n".encode() + body[:1000])
+            while not bob.service._receiver._streams[0].reading:
+                time.sleep(0.001)
+            alice.channel.send(1, "ROWS", data)
+            assert np.array_equal(bob.channel.recv(0, "ROWS", np.uint8, data.nbytes), data)
 
 
 # -- loss --------------------------------------------------------------------------------------------------------

@@ -155,6 +155,27 @@ def test_the_window_full_answer_names_when_to_retry(node: Node, monkeypatch: pyt
     assert (status, body["error"], headers["Retry-After"]) == (503, "backpressure", "0.1")
 
 
+ABORT = pack(Header("ABORT", 1, 0, 0, 0, bytes(8), 2)) + b"\x01\x00"
+
+
+def test_an_abort_needs_no_sequence_number(node: Node) -> None:
+    headers = {k: v for k, v in message(ABORT).items() if "Seq" not in k} | {
+        "Content_Type": "application/x-polytune-abort"
+    }
+    for wrong in (b"", FRAME, ABORT[:-1], ABORT + b"x", bytes(1 << 16)):
+        status, body, _ = ask(node, "POST", "/msg/1", wrong, **headers)
+        assert (status, body["error"]) == (400, "bad_request")
+    assert node.service.inbox.error is None
+    assert ask(node, "POST", "/msg/1", ABORT, **headers)[0] == 200
+    assert "party 1 aborted the run: malformed message" in str(node.service.inbox.error)
+
+
+@pytest.mark.parametrize("place", ["1/1", "x", "0/0", "1/2", "-1/2"])
+def test_an_impossible_place_in_a_message_is_refused(node: Node, place: str) -> None:
+    status, body, _ = ask(node, "POST", "/msg/1", FRAME, **message(FRAME, X_Polytune_Chunk=place))
+    assert (status, body["error"]) == (400, "bad_request")
+
+
 def test_silent_clients_do_not_keep_others_from_being_served(node: Node) -> None:
     silent = [socket.create_connection(node.listener.address, timeout=10) for _ in range(40)]
     try:

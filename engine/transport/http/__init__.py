@@ -4,6 +4,6 @@ Nothing here knows a web framework: the server side hands over parsed headers an
 """
 
 from engine.transport.http.link import HttpLink
-from engine.transport.http.receiver import HungryInbox, Receiver
+from engine.transport.http.receiver import Receiver
 
-__all__ = ["HttpLink", "HungryInbox", "Receiver"]
+__all__ = ["HttpLink", "Receiver"]

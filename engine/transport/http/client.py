@@ -82,14 +82,16 @@ class _CountingAdapter(HTTPAdapter):
         }
 
 
-def new_session(meter: Meter, base: float = 60.0) -> requests.Session:
-    """A session that ignores proxies and certificate paths of the environment and counts bytes into ``meter``."""
+def new_session(meter: Meter, base: float = 60.0, adapter: HTTPAdapter | None = None) -> requests.Session:
+    """A session that ignores proxies and certificate paths of the environment and counts bytes into ``meter``.
+
+    ``adapter`` replaces the usual one for http.
+    """
     session = requests.Session()
     session.trust_env = False
     session.headers.clear()
     session.headers["User-Agent"] = "polytune"
-    adapter = _CountingAdapter(meter, base)
-    session.mount("http://", adapter)
+    session.mount("http://", adapter or _CountingAdapter(meter, base))
     return session
 
 

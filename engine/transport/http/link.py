@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
 from engine.errors import PeerAborted, PeerLost, PolytuneError, RunError, SecurityError
+from engine.transport.frame import is_abort
+from engine.transport.http.adapter import Body, MessageAdapter
 from engine.transport.http.client import (
     Meter,
     chunk_seconds,
@@ -26,10 +29,13 @@ from engine.transport.http.client import (
 )
 from engine.transport.http.outbox import Chunk, Outbox
 from engine.transport.http.wire import (
+    ABORT_TYPE,
+    BATCH_TYPE,
     CHUNK,
     CHUNK_HEADER,
     DIGEST_HEADER,
     LENGTH_HEADER,
+    PIECE_TYPE,
     SEQ_HEADER,
     SMALL,
     WINDOW,
@@ -37,31 +43,21 @@ from engine.transport.http.wire import (
 from engine.transport.inbox import Inbox
 
 LANES = 3
+#: An ABORT gets so long for its connection and its answer.
+ABORT_SECONDS = 2.0
 log = logging.getLogger("polytune")
 
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds (service, 5.5): for a connection, for a chunk beside its size, and before a peer counts as lost."""
+    """Seconds (service, 5.5): for a connection, for a chunk beside its size, before a peer counts as lost, and before
+    one counts as stuck that is there but takes nothing (the same as for a message that does not come)."""
 
     connect: float = 5.0
     chunk: float = 60.0
     peer_lost: float = 600.0
     refused: float = 5.0
-
-
-class _Body:
-    """A request body of several buffers that are sent as they are."""
-
-    def __init__(self, chunk: Chunk) -> None:
-        self._views = chunk.views
-        self._size = chunk.size
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[memoryview]:
-        return iter(self._views)
+    idle: float = 1800.0
 
 
 class _Peer:
@@ -80,15 +76,17 @@ class _Peer:
 
     def post(self, parts: list[Any]) -> None:
         """Queue one frame."""
-        self.outbox.post(parts)
+        if self.outbox.post(parts) and len(self._threads) < LANES:
+            with self._starting:
+                if not self._stop.is_set():
+                    self._start(self._lane, f"to-{self.number}-{len(self._threads)}")
+
+    def abort(self, parts: list[Any]) -> None:
+        """Send an ABORT past everything that waits, which is dropped; returns at once."""
         with self._starting:
-            if self._stop.is_set():
-                return
-            if not self._threads or (self.outbox.crowded and len(self._threads) < LANES):
-                name = f"to-{self.number}-{len(self._threads)}"
-                thread = threading.Thread(target=self._lane, name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            self._stop.set()
+            self.outbox.close()
+            self._start(lambda: self._tell(b"".join(parts)), f"abort-{self.number}")
 
     def close(self) -> None:
         """Drop what is queued and end the threads."""
@@ -102,11 +100,29 @@ class _Peer:
             if thread is not threading.current_thread():
                 thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
+    def _start(self, work: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _session(self) -> requests.Session:
+        return new_session(self.meter, self._deadlines.chunk, MessageAdapter(self.meter))
+
+    def _tell(self, frame: bytes) -> None:
+        timeout = (min(ABORT_SECONDS, self._deadlines.connect), ABORT_SECONDS)
+        with self._session() as session, contextlib.suppress(requests.RequestException):
+            request = self._request(session)
+            request.headers.update({"Content-Type": ABORT_TYPE, "Content-Length": str(len(frame))})
+            request.body = Body([memoryview(frame)], len(frame))  # type: ignore[assignment]
+            session.send(request, timeout=timeout, allow_redirects=False, stream=True)
+
     def _lane(self) -> None:
-        with new_session(self.meter, self._deadlines.chunk) as session:
+        with self._session() as session:
+            request = self._request(session)
             while (chunk := self.outbox.take()) is not None:
                 try:
-                    self._deliver(session, chunk)
+                    self._fill(request, chunk)
+                    self._deliver(session, request, chunk)
                 except PolytuneError as error:
                     self._link.fail(error)
                     return
@@ -118,17 +134,19 @@ class _Peer:
 
     # -- one chunk ------------------------------------------------------------------------------------------------
 
-    def _deliver(self, session: requests.Session, chunk: Chunk) -> None:
+    def _deliver(self, session: requests.Session, request: requests.PreparedRequest, chunk: Chunk) -> None:
         """Send ``chunk`` again and again until the peer has it, or it is time to give up."""
-        request = session.prepare_request(self._request(chunk))
         timeout = (self._deadlines.connect, chunk_seconds(chunk.size, self._deadlines.chunk))
         failing: float | None = None
         refused: float | None = None
+        full: float | None = None
         pause = 0.1
         failures = 0
         while not self.outbox.stopped:
             try:
                 reply = session.send(request, timeout=timeout, allow_redirects=False, stream=True)
+                if reply.status_code == 200:
+                    return
                 body = json_object(reply)
             except requests.RequestException as error:
                 now = time.monotonic()
@@ -139,35 +157,44 @@ class _Peer:
                 if failures == 2:  # once is nothing: a kept connection may just have been closed as idle
                     log.warning("no answer from party %d (%s), retrying", self.number, transport_reason(error))
             else:
-                if reply.status_code == 200 or _is_done(body):
+                if _is_done(body):
                     return
+                now = time.monotonic()
                 refused = None
                 if self._answered(reply.status_code, str(body.get("error", ""))):
                     failing = None
+                    full = full or now
+                    self._give_up_if_stuck(now - full)
                     pause = 0.05
                 else:
-                    failing = failing or time.monotonic()
-                    self._give_up_if_late(None, time.monotonic(), failing, None)
+                    failing = failing or now
+                    self._give_up_if_late(None, now, failing, None)
             self._stop.wait(pause * random.uniform(0.7, 1.3))
             pause = min(pause * 2, 5.0 if refused is None else 0.5)
 
-    def _request(self, chunk: Chunk) -> requests.Request:
+    def _request(self, session: requests.Session) -> requests.PreparedRequest:
+        """A request to which only what differs from chunk to chunk is to be added."""
         headers = peer_headers(self._link.run_id, self._link.party)
+        return session.prepare_request(requests.Request("POST", self._url, headers=headers))
+
+    def _fill(self, request: requests.PreparedRequest, chunk: Chunk) -> None:
+        views: list[memoryview] = chunk.views
+        if len(views) > 1 and chunk.size <= SMALL:
+            views = [memoryview(b"".join(views))]
         digest = hashlib.sha256()
-        body: Any
-        if chunk.size <= SMALL:
-            body = b"".join(chunk.views)
-            digest.update(body)
-        else:
-            body = _Body(chunk)
-            for view in chunk.views:
-                digest.update(view)
-        headers[SEQ_HEADER] = str(chunk.seq)
-        headers[CHUNK_HEADER] = f"{chunk.part}/{chunk.parts}"
-        headers[LENGTH_HEADER] = str(chunk.message_length)
-        headers[DIGEST_HEADER] = digest.hexdigest()
-        headers["Content-Type"] = "application/x-polytune-batch" if chunk.batch else "application/octet-stream"
-        return requests.Request("POST", self._url, headers=headers, data=body)
+        for view in views:
+            digest.update(view)
+        request.headers.update(
+            {
+                SEQ_HEADER: str(chunk.seq),
+                CHUNK_HEADER: f"{chunk.part}/{chunk.parts}",
+                LENGTH_HEADER: str(chunk.message_length),
+                DIGEST_HEADER: digest.hexdigest(),
+                "Content-Type": BATCH_TYPE if chunk.batch else PIECE_TYPE,
+                "Content-Length": str(chunk.size),
+            }
+        )
+        request.body = Body(views, chunk.size)  # type: ignore[assignment]
 
     def _answered(self, status: int, code: str) -> bool:
         """True when the peer lives and the chunk must be sent again, False for a passing fault; else raises."""
@@ -186,6 +213,14 @@ class _Peer:
         if status >= 500 or code == "bad_request":
             return False
         raise RunError(f"unexpected answer {status} from party {self.number} to a message")
+
+    def _give_up_if_stuck(self, seconds: float) -> None:
+        if seconds >= self._deadlines.idle:
+            raise PeerLost(
+                self.number,
+                f"party {self.number} took no message for {self._deadlines.idle:g} s (backpressure)",
+                "see in its log why it does not go on, or raise timeouts.idle on all sides",
+            )
 
     def _give_up_if_late(self, error: Exception | None, now: float, failing: float, refused: float | None) -> None:
         if refused is not None and now - refused >= self._deadlines.refused:
@@ -239,8 +274,11 @@ class HttpLink:
         self.answers = {number: Meter() for number in self._peers}
 
     def post(self, to: int, parts: list[Any]) -> None:
-        """Queue one frame for party ``to``; blocks only while more than the window is unsent."""
-        self._peers[to].post(parts)
+        """Queue one frame for party ``to``; blocks only while more than the window is unsent, never for an ABORT."""
+        if is_abort(parts[0]):
+            self._peers[to].abort(parts)
+        else:
+            self._peers[to].post(parts)
 
     def flush(self, timeout: float | None = None) -> None:
         """Return when the peers have stored everything; raises RunError after ``timeout`` seconds."""

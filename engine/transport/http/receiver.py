@@ -1,7 +1,8 @@
 """The receiving window: chunks of each peer become one ordered byte stream, each byte exactly once.
 
-No lock is held across a wait, and nothing here reads sockets: the server asks ``check`` before it reads a body and
-hands the body to ``store``.
+Nothing here reads sockets. For each request the server asks :meth:`Receiver.begin` where the body goes, reads it into
+``Slot.view`` while no lock is held, and hands the slot to :meth:`Receiver.commit` with the digest of what came. The
+chunks of a large message go straight to their places in the memory of the whole message, in whatever order they come.
 """
 
 from __future__ import annotations
@@ -9,54 +10,71 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from engine.errors import MalformedMessage, SecurityError
+from engine.transport.buffers import POOL
+from engine.transport.frame import HEADER_BYTES
 from engine.transport.http.wire import AHEAD, MOST, REMEMBERED, SMALL, WINDOW, ApiError, ChunkHead
-from engine.transport.inbox import Inbox
+from engine.transport.inbox import FrameBuffer, Inbox
+
+#: Seconds that a repeated chunk waits for the request that brought it before and broke.
+TAKEOVER = 2.0
 
 
-class HungryInbox(Inbox):
-    """An inbox that knows whether the protocol is waiting for a sender.
+class _Message:
+    """A message of ``parts`` chunks from chunk ``first`` on; ``whole``: it gets one memory when its bytes are admitted.
 
-    The window alone could dead-lock: one frame may be larger than the window, and the frame that is waited for may come
-    after many that are not wanted yet. A sender that is waited for may therefore always go on.
+    All parts but the last have ``chunk`` bytes, so no two of them can share a place.
     """
 
-    def __init__(self, parties: int) -> None:
-        super().__init__(parties)
-        self._waits = [0] * parties
-        self._waits_lock = threading.Lock()
+    def __init__(self, head: ChunkHead, allowed: bool) -> None:
+        self.parts = head.parts
+        self.length = head.message_length
+        self.chunk = head.size
+        if head.part == head.parts - 1:
+            self.chunk = (self.length - head.size) // (self.parts - 1) if self.parts > 1 else self.length
+        self.whole = allowed and self.chunk >= HEADER_BYTES and -(-self.length // self.chunk) == self.parts
+        self.buffer: FrameBuffer | None = None
 
-    def take(self, sender: int, label: str, a: int, b: int, timeout: float) -> tuple[Any, list[memoryview]]:
-        """As :meth:`Inbox.take`, and ``hungry(sender)`` is true meanwhile."""
-        with self._waits_lock:
-            self._waits[sender] += 1
-        try:
-            return super().take(sender, label, a, b, timeout)
-        finally:
-            with self._waits_lock:
-                self._waits[sender] -= 1
+    def place(self, head: ChunkHead) -> int | None:
+        """Where the chunk begins in the message; None when it has no place there."""
+        start = head.part * self.chunk
+        size = min(self.chunk, self.length - start)
+        fits = (head.parts, head.message_length, head.size) == (self.parts, self.length, size)
+        return start if self.whole and fits else None
 
-    def hungry(self, sender: int) -> bool:
-        """Whether some thread waits for a frame of ``sender`` now."""
-        return self._waits[sender] > 0
+
+@dataclass(eq=False)
+class Slot:
+    """The place of one chunk: read the body into ``view``. ``counted``: bytes that were admitted for it alone."""
+
+    sender: int
+    head: ChunkHead
+    cancel: Callable[[], None]
+    view: memoryview
+    counted: int = 0
+    buffer: FrameBuffer | None = None
+    start: int = 0
 
 
 class _Stream:
     """What is known of one sender's chunks."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.changed = threading.Condition()
         self.next = 0
-        self.early: dict[int, tuple[str, memoryview]] = {}
+        self.reading: dict[int, Slot] = {}
+        self.early: dict[int, Slot] = {}
+        self.messages: dict[int, _Message] = {}
         self.digests: OrderedDict[int, str] = OrderedDict()
         self.last_seen = 0.0
 
     def digest_of(self, seq: int) -> str | None:
         """The digest of a chunk that was stored already, as far as it is remembered."""
         if seq in self.early:
-            return self.early[seq][0]
+            return self.early[seq].head.digest
         return self.digests.get(seq)
 
     def has(self, seq: int) -> bool:
@@ -67,11 +85,12 @@ class _Stream:
 class Receiver:
     """Puts chunks in order and feeds them to ``inbox``.
 
-    ``window`` bounds the bytes of each sender that nobody asked for yet; ``most`` bounds them also while the protocol
-    waits for that sender.
+    ``window`` bounds the bytes of each sender that nobody asked for yet; a message that begins while there is room may
+    exceed it by its own length, at most another window. While the protocol waits for a message of that sender, ``most``
+    takes the place of ``window`` for the next chunk that is missing.
     """
 
-    def __init__(self, parties: int, inbox: HungryInbox, window: int = WINDOW, most: int = MOST) -> None:
+    def __init__(self, parties: int, inbox: Inbox, window: int = WINDOW, most: int = MOST) -> None:
         self.inbox = inbox
         self.window = window
         self.most = max(most, window)
@@ -89,79 +108,143 @@ class Receiver:
         """Time (monotonic) of the last chunk of ``sender``, 0 before the first."""
         return self._streams[sender].last_seen
 
-    def check(self, sender: int, head: ChunkHead) -> bool:
-        """Whether this chunk is wanted (False: it was stored before, and there is nothing to do).
+    def begin(
+        self, sender: int, head: ChunkHead, hold: float = 0.0, cancel: Callable[[], None] | None = None
+    ) -> Slot | None:
+        """Where the body of this chunk goes; None if it was stored before, and there is nothing to do.
 
-        Raises ApiError ``out_of_order`` (too far ahead) or ``replay_mismatch`` (same number, other bytes; the run
-        ends).
+        Waits up to ``hold`` seconds for room. ``cancel`` must make the reading of the body fail: a repeat of a chunk
+        whose first request broke takes its place. A slot must be committed or abandoned.
+
+        Raises ApiError ``out_of_order`` (too far ahead), ``replay_mismatch`` (same number, other bytes; the run ends)
+        or ``backpressure`` (the window is full).
         """
         stream = self._streams[sender]
-        with stream.lock:
-            stream.last_seen = time.monotonic()
-            if stream.has(head.seq):
-                self._check_repeat(sender, stream, head)
-                return False
+        slot = Slot(sender, head, cancel or (lambda: None), memoryview(b""))
+        with stream.changed:
+            if not self._is_new(sender, stream, head) or self.inbox.error is not None:
+                return None
             if head.seq >= stream.next + AHEAD:
                 raise ApiError(
-                    "out_of_order",
-                    f"chunk {head.seq} is too early, {stream.next} is next",
-                    next=stream.next,
+                    "out_of_order", f"chunk {head.seq} is too early, {stream.next} is next", next=stream.next
                 )
-        return True
+            if head.seq in stream.reading:
+                self._take_over(stream, head.seq)
+                if not self._is_new(sender, stream, head):
+                    return None
+            stream.reading[head.seq] = slot
+        try:
+            self._place(stream, slot, hold)
+        except BaseException:
+            self.abandon(slot)
+            raise
+        return slot
 
-    def wait_for_room(self, sender: int, seq: int, seconds: float) -> None:
-        """Return when the window has room for chunk ``seq``; raises ApiError ``backpressure`` after ``seconds``."""
-        deadline = time.monotonic() + seconds
-        while not self._has_room(sender, seq):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise ApiError("backpressure", "the window is full, try again", next=self.next(sender))
-            self.inbox.wait_below(sender, self.window, min(left, 0.02))
+    def commit(self, slot: Slot, digest: str) -> int:
+        """Keep a chunk whose body was read completely; returns the next missing one.
 
-    def store(self, sender: int, head: ChunkHead, body: Any, digest: str) -> int:
-        """Keep a chunk that was read completely; returns the next missing one.
-
-        ``body`` is a writable buffer that nobody changes any more, ``digest`` the SHA-256 of its bytes.
+        ``digest`` is the SHA-256 of the bytes in ``slot.view``, which nobody changes any more. Raises ApiError
+        ``bad_request`` if it is not the announced one, or if the bytes cannot be part of the protocol.
         """
-        if digest != head.digest:
-            raise ApiError("bad_request", "the body does not match its digest", next=self.next(sender))
-        view = memoryview(body).cast("B")
-        if head.size <= SMALL:
-            # Several frames may share a small chunk; read-only pieces are copied to aligned memory when they are used.
-            view = view.toreadonly()
+        sender = slot.sender
         stream = self._streams[sender]
-        with stream.lock:
+        if digest != slot.head.digest:
+            self.abandon(slot)
+            raise ApiError("bad_request", "the body does not match its digest", next=stream.next)
+        with stream.changed:
             stream.last_seen = time.monotonic()
-            if stream.has(head.seq):
-                self._check_repeat(sender, stream, head)
-                return stream.next
-            stream.early[head.seq] = (digest, view)
+            del stream.reading[slot.head.seq]
+            stream.early[slot.head.seq] = slot
+            stream.changed.notify_all()
             self._feed(sender, stream)
             return stream.next
 
+    def abandon(self, slot: Slot) -> None:
+        """The body did not come: forget the slot."""
+        stream = self._streams[slot.sender]
+        with stream.changed:
+            if stream.reading.get(slot.head.seq) is slot:
+                del stream.reading[slot.head.seq]
+                self.inbox.release(slot.sender, slot.counted)
+                stream.changed.notify_all()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _is_new(self, sender: int, stream: _Stream, head: ChunkHead) -> bool:
+        stream.last_seen = time.monotonic()
+        if not stream.has(head.seq):
+            return True
+        self._check_repeat(sender, stream, head)
+        return False
+
+    def _take_over(self, stream: _Stream, seq: int) -> None:
+        stream.reading[seq].cancel()
+        if not stream.changed.wait_for(lambda: seq not in stream.reading, TAKEOVER):
+            raise ApiError("backpressure", "this chunk is being read from another connection", next=stream.next)
+
+    def _place(self, stream: _Stream, slot: Slot, hold: float) -> None:
+        """Give the slot memory: its part of a whole message where that is allowed, else its own."""
+        deadline = time.monotonic() + hold
+        head = slot.head
+        message = self._message(stream, slot) if head.message_length > SMALL and not head.batch else None
+        start = message.place(head) if message is not None else None
+        if message is None or start is None:
+            self._admit(slot.sender, head.size, lambda: head.seq == stream.next, deadline)
+            slot.counted = head.size
+            slot.view = POOL.block(head.size)
+            return
+        slot.buffer, slot.start = self._allocate(stream, message, slot, deadline), start
+        slot.view = slot.buffer.view[start : start + head.size]
+
+    def _message(self, stream: _Stream, slot: Slot) -> _Message | None:
+        """The message of a chunk, noted when the first of its chunks comes; None if it began without.
+
+        It may have memory for all of it if it is within the window, or of a length that the protocol waits for.
+        """
+        head = slot.head
+        first = head.seq - head.part
+        with stream.changed:
+            message = stream.messages.get(first)
+            if message is None and first >= stream.next and len(stream.messages) < 2 * AHEAD:
+                allowed = head.message_length <= self.window or self.inbox.expects(slot.sender, head.message_length)
+                message = stream.messages[first] = _Message(head, allowed)
+            return message
+
+    def _allocate(self, stream: _Stream, message: _Message, slot: Slot, deadline: float) -> FrameBuffer:
+        if message.buffer is None:
+            first = slot.head.seq - slot.head.part
+            self._admit(slot.sender, message.length, lambda: first <= stream.next, deadline)
+            with stream.changed:
+                if message.buffer is not None:  # another chunk of the same message was quicker
+                    self.inbox.release(slot.sender, message.length)
+                else:
+                    message.buffer = FrameBuffer(message.length)
+                    message.buffer.counted = message.length
+        return message.buffer
+
+    def _admit(self, sender: int, size: int, due: Callable[[], bool], deadline: float) -> None:
+        left = max(0.0, deadline - time.monotonic())
+        if not self.inbox.admit(sender, size, (self.window, self.most), due, left):
+            raise ApiError("backpressure", "the window is full, try again", next=self.next(sender))
+
     def _feed(self, sender: int, stream: _Stream) -> None:
         while stream.next in stream.early:
-            digest, view = stream.early.pop(stream.next)
-            stream.digests[stream.next] = digest
+            slot = stream.early.pop(stream.next)
+            stream.digests[stream.next] = slot.head.digest
             if len(stream.digests) > REMEMBERED:
                 stream.digests.popitem(last=False)
             stream.next += 1
             try:
-                self.inbox.feed(sender, view)
+                if slot.buffer is not None:
+                    self.inbox.extend(sender, slot.buffer, slot.start, slot.start + slot.head.size)
+                else:
+                    self.inbox.feed(sender, slot.view, slot.counted)
             except MalformedMessage as error:
                 raise ApiError("bad_request", f"malformed message: {error.check}") from None
-
-    def _has_room(self, sender: int, seq: int) -> bool:
-        if self.inbox.error is not None:
-            return True
-        stream = self._streams[sender]
-        waiting = self.inbox.queued_bytes(sender)
-        if self.inbox.hungry(sender):
-            return waiting < self.most
-        if seq != stream.next:
-            with stream.lock:
-                waiting += sum(view.nbytes for _, view in stream.early.values())
-        return waiting < self.window
+        for first in [f for f, m in stream.messages.items() if f + m.parts <= stream.next]:
+            buffer = stream.messages.pop(first).buffer
+            if buffer is not None:  # what is still counted belongs to no frame
+                self.inbox.release(sender, buffer.counted)
 
     def _check_repeat(self, sender: int, stream: _Stream, head: ChunkHead) -> None:
         known = stream.digest_of(head.seq)

@@ -16,6 +16,11 @@ CHUNK_HEADER = "X-Polytune-Chunk"
 LENGTH_HEADER = "X-Polytune-Length"
 DIGEST_HEADER = "X-Polytune-Digest"
 
+#: Kinds of body: a piece of one message, several small messages, an ABORT that overtakes what waits.
+PIECE_TYPE = "application/octet-stream"
+BATCH_TYPE = "application/x-polytune-batch"
+ABORT_TYPE = "application/x-polytune-abort"
+
 CHUNK = 4 << 20
 #: Largest chunk that a receiver takes from anybody.
 MAX_CHUNK = 16 << 20
@@ -23,7 +28,7 @@ MAX_CHUNK = 16 << 20
 SMALL = 64 << 10
 WINDOW = 64 << 20
 #: Unread bytes of one sender that no wait of the protocol may exceed.
-MOST = 16 << 30
+MOST = 1 << 30
 #: A chunk may arrive this many places before its turn.
 AHEAD = 8
 #: Digests of acknowledged chunks that are remembered for each sender.
@@ -72,15 +77,22 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class ChunkHead:
-    """The headers of one ``POST /msg``: chunk ``seq`` of this direction, ``size`` bytes with SHA-256 ``digest``."""
+    """The headers of one ``POST /msg``: chunk ``seq`` of this direction, ``size`` bytes with SHA-256 ``digest``.
+
+    It is place ``part`` of ``parts`` of a message of ``message_length`` bytes, or a ``batch`` of whole small messages.
+    """
 
     seq: int
     size: int
     digest: str
     message_length: int
+    part: int = 0
+    parts: int = 1
+    batch: bool = False
 
 
 _NUMBER = re.compile(r"\d{1,18}\Z")
+_PLACE = re.compile(r"(\d{1,9})/(\d{1,9})\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _RUN = re.compile(r"[0-9a-zA-Z-]{1,64}\Z")
 
@@ -122,4 +134,9 @@ def parse_chunk(headers: Mapping[str, str], size: int | None) -> ChunkHead:
     digest = headers.get(DIGEST_HEADER, "").removeprefix("sha256:")
     if not _DIGEST.match(digest):
         raise ApiError("bad_request", f"{DIGEST_HEADER} is missing or malformed")
-    return ChunkHead(_number(headers, SEQ_HEADER), size, digest, length)
+    seq = _number(headers, SEQ_HEADER)
+    place = _PLACE.match(headers.get(CHUNK_HEADER, "0/1"))
+    part, parts = map(int, place.groups()) if place else (0, 0)
+    if part >= parts or part > seq:
+        raise ApiError("bad_request", f"{CHUNK_HEADER} is malformed")
+    return ChunkHead(seq, size, digest, length, part, parts, headers.get("Content-Type") == BATCH_TYPE)
