@@ -16,9 +16,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import RunError
+from engine.transport.slow import Wire
 from polytune_cli.bench.cases import Case, CaseSpec
 from polytune_cli.bench.figures import Figures, Measurement, PartyFigures, peak_rss_bytes
 from polytune_cli.bench.local import compare, prepare, warm_kernels
+from polytune_cli.bench.network import SlowNetwork
 from polytune_cli.demo import child
 from polytune_cli.demo.ports import ReservedPorts
 
@@ -95,9 +97,11 @@ def _threads_once(case: Case, expected: np.ndarray, options: dict[str, Any]) -> 
 # -- processes -----------------------------------------------------------------------------------------------
 
 
-def measure_processes(spec: CaseSpec, repeat: int, options: dict[str, Any], log: Log) -> Figures:
-    """One child process a party; each compiles its own circuit and loads its kernels before the clock
-    starts."""
+def measure_processes(spec: CaseSpec, repeat: int, options: dict[str, Any], log: Log, wire: Wire) -> Figures:
+    """One child process a party; each compiles its own circuit and loads its kernels before the clock starts.
+
+    ``wire``: the imitated network between them.
+    """
     log("compiling the circuit for the plain answer")
     case, _ = prepare(spec)
     expected = case.evaluate()
@@ -106,20 +110,24 @@ def measure_processes(spec: CaseSpec, repeat: int, options: dict[str, Any], log:
     runs = []
     for number in range(repeat):
         log(f"run {number + 1} of {repeat}: every process compiles its circuit and loads its kernels")
-        runs.append(_processes_once(spec, parties, expected, options))
+        runs.append(_processes_once(spec, parties, expected, options, wire))
     return Figures.of_runs(spec.name, and_gates, runs, "http, one process a party")
 
 
-def _processes_once(spec: CaseSpec, parties: int, expected: np.ndarray, options: dict[str, Any]) -> Measurement:
+def _processes_once(
+    spec: CaseSpec, parties: int, expected: np.ndarray, options: dict[str, Any], wire: Wire
+) -> Measurement:
     run_id = str(uuid.uuid4())
     children: list[_Child] = []
+    network: SlowNetwork | None = None
     try:
         with ReservedPorts(parties) as ports:
+            network = SlowNetwork(ports.numbers, wire) if wire != Wire() else None
             for party in range(parties):
                 task = {
                     "spec": asdict(spec),
                     "party": party,
-                    "ports": ports.numbers,
+                    "ports": network.addresses(party) if network else ports.numbers,
                     "run_id": run_id,
                     "options": options,
                 }
@@ -131,6 +139,8 @@ def _processes_once(spec: CaseSpec, parties: int, expected: np.ndarray, options:
     finally:
         for process in children:
             process.end()
+        if network is not None:
+            network.close()
     compare(_bits(results[0]["output"]), expected)
     return Measurement(
         [PartyFigures(**result["figures"]) for result in results],

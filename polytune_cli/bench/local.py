@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import PolytuneError
+from engine.transport.slow import Wire, slow_down
 from polytune_cli.bench.cases import Case, CaseSpec, build
 from polytune_cli.bench.figures import Figures, Measurement, PartyFigures, peak_rss_bytes
 
@@ -56,9 +57,12 @@ def prepare(spec: CaseSpec) -> tuple[Case, float]:
     return case, time.perf_counter() - begin
 
 
-def measure_memory(spec: CaseSpec, repeat: int, options: dict[str, Any], log: Callable[[str], None]) -> Figures:
-    """All parties as threads of this process over in-memory channels (`engine.simulate`)."""
+def measure_memory(
+    spec: CaseSpec, repeat: int, options: dict[str, Any], log: Callable[[str], None], wire: Wire
+) -> Figures:
+    """All parties as threads of this process over in-memory channels (`engine.simulate`); ``wire`` may slow them."""
     import engine
+    from engine.transport import memory_channels
 
     log("compiling the circuit")
     case, compile_seconds = prepare(spec)
@@ -68,7 +72,13 @@ def measure_memory(spec: CaseSpec, repeat: int, options: dict[str, Any], log: Ca
     runs = []
     for number in range(repeat):
         log(f"run {number + 1} of {repeat}")
-        result = engine.simulate(case.circuit, case.inputs, **options)
+        channels = memory_channels(case.parties)
+        if wire != Wire():
+            pairs = [(a, b) for a in range(case.parties) for b in range(case.parties) if a != b]
+            slow_down(channels, dict.fromkeys(pairs, wire))
+        result = engine.simulate(case.circuit, case.inputs, channels=channels, **options)
+        for channel in channels:
+            channel.link.close()
         compare(result.outputs[0], expected)
         parties = [PartyFigures.from_stats(stats) for stats in result.stats]
         runs.append(Measurement(parties, [peak_rss_bytes()], compile_seconds, kernel_seconds))

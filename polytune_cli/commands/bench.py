@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from polytune_cli.bench.cases import CaseSpec
     from polytune_cli.bench.figures import Figures
 
-NOT_YET = "is not supported yet: nothing here imitates a slow network"
-
 
 @click.command("bench", short_help="Measure standard circuits or a program.")
 @click.argument("case")
@@ -61,8 +59,14 @@ NOT_YET = "is not supported yet: nothing here imitates a slow network"
 )
 @click.option("--threads", type=click.IntRange(1, 256), help="Threads of each party.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Chooses the test inputs; never used for secrets.")
-@click.option("--rtt", type=float, metavar="MS", help="Imitated round trip time (not supported yet).")
-@click.option("--mbit", type=float, metavar="M", help="Imitated bandwidth (not supported yet).")
+@click.option("--rtt", type=click.FloatRange(0), default=0.0, metavar="MS", help="Imitated round trip time.")
+@click.option(
+    "--mbit",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="M",
+    help="Imitated bandwidth between two parties, each way.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, progress on stderr.")
 def command(case: str, as_json: bool, **given: Any) -> None:
     """Run CASE through the real protocol and print time, traffic and memory.
@@ -85,9 +89,8 @@ def command(case: str, as_json: bool, **given: Any) -> None:
 def _spec(case: str, given: dict[str, Any]) -> CaseSpec:
     from polytune_cli.bench.cases import CaseSpec
 
-    for option in ("rtt", "mbit"):
-        if given[option] is not None:
-            raise click.UsageError(f"--{option} {NOT_YET}")
+    if (given["rtt"] or given["mbit"]) and given["transport"] == "http" and not given["processes"]:
+        raise click.UsageError("--rtt and --mbit over HTTP need --processes")
     if given["processes"] and given["transport"] != "http":
         raise click.UsageError("--processes needs --transport http")
     return CaseSpec(
@@ -117,6 +120,7 @@ def _consts(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 
 
 def _measure(spec: CaseSpec, given: dict[str, Any]) -> Figures:
+    from engine.transport.slow import Wire
     from polytune_cli.bench.http import measure_processes, measure_threads
     from polytune_cli.bench.local import measure_memory
 
@@ -125,10 +129,12 @@ def _measure(spec: CaseSpec, given: dict[str, Any]) -> Figures:
         options["k"] = int(given["k"])
     if given["threads"] is not None:
         options["threads"] = given["threads"]
+    wire = Wire.of(given["rtt"], given["mbit"])
     if given["transport"] == "memory":
-        return measure_memory(spec, given["repeat"], options, _log)
-    measure = measure_processes if given["processes"] else measure_threads
-    return measure(spec, given["repeat"], options, _log)
+        return measure_memory(spec, given["repeat"], options, _log, wire)
+    if given["processes"]:
+        return measure_processes(spec, given["repeat"], options, _log, wire)
+    return measure_threads(spec, given["repeat"], options, _log)
 
 
 def _log(line: str) -> None:

@@ -116,8 +116,8 @@ def test_a_table_for_people() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["and", "--rtt", "40"], "not supported yet"),
-        (["and", "--mbit", "100"], "not supported yet"),
+        (["and", "--rtt", "40", "--transport", "http"], "need --processes"),
+        (["and", "--mbit", "-1"], "0"),
         (["and", "--processes"], "--transport http"),
         (["nothing"], "neither a case"),
         (["bristol"], "--file"),
@@ -163,3 +163,12 @@ def test_the_median_run_is_reported() -> None:
     assert record["seconds"]["total"] == 2.0
     assert record["totals"] == [3.0, 1.0, 2.0, 9.0]
     assert record["bytes_per_and"] == 20.0
+
+
+@pytest.mark.parametrize("options", [[], ["--transport", "http", "--processes"]], ids=["memory", "http"])
+def test_an_imitated_network(options):
+    """The run goes through the slow line; only its time differs."""
+    record = figures("and", "--ands", "500", "--rtt", "2", "--mbit", "300", *options)
+    plain = figures("and", "--ands", "500", *options)
+    assert record["rounds"] == plain["rounds"]
+    assert record["seconds"]["total"] > record["rounds"] * 0.001 / 2
