@@ -123,20 +123,6 @@ def _fold(start, stop, schedule, counter, m):
 
 
 @kernel
-def _fold_pairs(start, stop, schedule, counter, m, n):
-    """:func:`_fold` of m xor n."""
-    sums = np.zeros(6, dtype=np.uint64)
-    chi = np.empty(2 * CHUNK, dtype=np.uint64)
-    for first in range(start, stop, CHUNK):
-        count = min(CHUNK, stop - first)
-        prg_into(schedule, 0, counter + first, chi, 0, count)
-        accumulate(chi, 0, m, 2 * first, count, sums, 0)
-        accumulate(chi, 0, n, 2 * first, count, sums, 0)
-    total = finish(sums, 0)
-    return lane(total, 0), lane(total, 1)
-
-
-@kernel
 def _fold_words(start, stop, schedule, counter, m):
     low = zero128()
     high = zero128()
@@ -213,15 +199,6 @@ def fold(seed: bytes, m: Words, start: int = 0, workers: Workers = ONE) -> Words
     """
     words = _blocks(m, "m")
     return _total(workers.run(_fold, words.shape[0] // 2, key_schedule(seed), start, words, align=CHUNK))
-
-
-def fold_pairs(seed: bytes, m: Words, n: Words, start: int = 0, workers: Workers = ONE) -> Words:
-    """:func:`fold` of m xor n without making it: uint64 (N, 2) twice -> uint64 (2,)."""
-    left, right = _blocks(m, "m"), _blocks(n, "n")
-    if left.shape != right.shape:
-        raise ValueError("m and n must have the same length")
-    parts = workers.run(_fold_pairs, left.shape[0] // 2, key_schedule(seed), start, left, right, align=CHUNK)
-    return _total(parts)
 
 
 def fold_words(seed: bytes, m: NDArray[np.uint64], start: int = 0, workers: Workers = ONE) -> Words:

@@ -178,6 +178,27 @@ def mask128(typing_context, bit):
     return V128(types.uint64), generate
 
 
+@intrinsic
+def load_masks(typing_context, bits, index):
+    """WIDE vector from the bytes 0 or 1 at ``index`` .. of a uint8 array: a block of ones for each 1, zeros for each 0."""
+    good = isinstance(bits, types.Array) and bits.layout == "C" and bits.dtype == types.uint8
+    if not good or not isinstance(index, types.Integer):
+        raise TypingError("masks come from a C-contiguous uint8 array and an integer index")
+
+    def generate(context, builder, signature, args):
+        blocks = WIDE.count // 2
+        data = make_array(signature.args[0])(context, builder, args[0]).data
+        pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.VectorType(_I8, blocks).as_pointer())
+        found = builder.load(pointer)
+        found.align = 1
+        words = builder.zext(found, ir.VectorType(_I64, blocks))
+        masks = builder.sub(ir.Constant(words.type, None), words)
+        order = ir.Constant(ir.VectorType(_I32, WIDE.count), [lane // 2 for lane in range(WIDE.count)])
+        return builder.shuffle_vector(masks, masks, order)
+
+    return WIDE(bits, types.intp), generate
+
+
 def _make_zero(vector):
     @intrinsic
     def zero(typing_context):

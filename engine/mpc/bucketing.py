@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from engine.kernels import triples as kernels
-from engine.kernels.gf128 import fold_pairs, foldbits, mul
+from engine.kernels.beaver import fold_sums
+from engine.kernels.prg import key_schedule
 from engine.mpc import opening
 from engine.mpc.leaky_and import flat
-from engine.mpc.session import Session, pack
+from engine.mpc.session import Session
 from engine.mpc.shares import Shares
-from engine.oracle import RO, SHIFT, same
+from engine.oracle import RO, SHIFT
 
 
 def shifts(sid: bytes, batch: int, coin: bytes, bucket: int, layer: int) -> list[int]:
@@ -54,39 +55,31 @@ class Bucketing:
             self.session.workers.run(kernels.difference_bits, size, y, q, self.shifts[q], size, out[q - 1])
         return out.reshape(-1)
 
-    def folded(self, seed: bytes, y: np.ndarray) -> np.ndarray:
-        """fold(seed, ...) of the MACs or keys of all e; ``y`` uint64 (B*L, 2) are those of one peer."""
+    def folded(self, seed: bytes, y: np.ndarray, bits: np.ndarray, delta: np.ndarray) -> np.ndarray:
+        """Fold of the MACs or keys of all e, xor bit * delta; ``y`` uint64 (B*L, 2) are those of one peer."""
         size, workers = self.layer, self.session.workers
-        total = np.zeros(2, np.uint64)
+        schedule, total = key_schedule(seed), np.zeros(2, np.uint64)
         for q in range(1, self.bucket):
-            layer, shift, first = y[q * size : (q + 1) * size], self.shifts[q], (q - 1) * size
-            total ^= fold_pairs(seed, y[: size - shift], layer[shift:], first, workers)
-            total ^= fold_pairs(seed, y[size - shift : size], layer[:shift], first + size - shift, workers)
+            layer, split, first = y[q * size : (q + 1) * size], size - self.shifts[q], (q - 1) * size
+            own, middle = bits[first : first + size], first + split
+            total ^= fold_sums(schedule, first, own[:split], delta, y[:split], layer[size - split :], workers)
+            total ^= fold_sums(schedule, middle, own[split:], delta, y[split:size], layer[: size - split], workers)
         return total
 
     def open(self) -> np.ndarray:
         """OPEN_BUCKET both ways (section 8.2), verified; the opened bits uint8 ((B-1) L,)."""
-        session = self.session
-        opened = self.own_bits()
-        packed = pack(opened)
-        seed = opening.coefficients(session, session.party, self.operation, packed)
-        for place, peer in enumerate(session.peers):
-            session.channel.send(peer, "OPEN_BUCKET", packed, self.folded(seed, self.y.macs[place]), a=self.batch)
-        for place, peer in enumerate(session.peers):
-            payload = session.channel.recv(peer, "OPEN_BUCKET", np.uint8, packed.size + 16, a=self.batch)
-            opened ^= self.verified(peer, payload[: packed.size], payload[packed.size :], self.y.keys[place])
+        session, own, nobody = self.session, self.own_bits(), np.zeros(2, np.uint64)
+
+        def macs(seed: bytes, p: int) -> np.ndarray:
+            return self.folded(seed, self.y.macs[p], own, nobody)
+
+        def keys(seed: bytes, p: int, bits: np.ndarray) -> np.ndarray:
+            return self.folded(seed, self.y.keys[p], bits, session.delta)
+
+        opening.send(session, "OPEN_BUCKET", self.operation, own, macs, a=self.batch)
+        opened = opening.receive(session, "OPEN_BUCKET", self.operation, own, keys, a=self.batch)
         session.channel.round("OPEN_BUCKET")
         return opened
-
-    def verified(self, peer: int, packed: np.ndarray, tag: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """A peer's bits, authenticated by the own keys ``y``."""
-        session, count = self.session, (self.bucket - 1) * self.layer
-        bits = session.unpack(packed, count, "OPEN_BUCKET", peer)
-        seed = opening.coefficients(session, peer, self.operation, packed)
-        expected = self.folded(seed, y) ^ mul(foldbits(seed, packed, count, 0, session.workers), session.delta)
-        ok = same(expected.tobytes(), tag.tobytes())
-        session.require(ok, "OPEN_BUCKET", "the MACs of the opened bits are wrong", peer)
-        return bits
 
     def results(self, e: np.ndarray) -> Shares:
         """z = XOR z_q xor XOR_{q >= 1} e_q x_q; after :meth:`operands` and :meth:`open`."""

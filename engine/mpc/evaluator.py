@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.circuit.slots import ExecutionPlan
-from engine.kernels import garbling, triples
-from engine.mpc.folding import fold, fold_expected
+from engine.kernels import garbling
+from engine.mpc.folding import fold
 from engine.mpc.leaky_and import flat, tweak_word, words_of
 from engine.mpc.product_masks import SegmentShares
 from engine.mpc.session import Session, pack
@@ -27,9 +26,9 @@ class Evaluator:
     """Active labels and masked values of P_0 on their way through the circuit."""
 
     def __init__(
-        self, session: Session, plan: ExecutionPlan, inputs: int, execution: int, gate_base: int, segment: int
+        self, session: Session, slots: int, inputs: int, execution: int, gate_base: int, segment: int
     ) -> None:
-        self.session, self.plan, self.execution = session, plan, execution
+        self.session, self.execution = session, execution
         self.gate_base, self.segment, self.inputs = gate_base, segment, inputs
         self.garblers = session.parties - 1
         n = self.garblers
@@ -38,16 +37,15 @@ class Evaluator:
         self.own_tweaks = np.array([tweak_word(2, i, i, h) for i, h in pairs], np.uint64)
         cross = [(j, i, h) for j in session.peers for i in session.peers for h in (0, 1)]
         self.cross_tweaks = np.array([tweak_word(3, j, i, h) for j, i, h in cross], np.uint64)
-        self.labels = session.secret(np.zeros((plan.slots, n, 2), np.uint64))
-        self.values = np.zeros(plan.slots, np.uint8)
+        self.labels = session.secret(np.zeros((slots, n, 2), np.uint64))
+        self.values = np.zeros(slots, np.uint8)
 
     def receive_labels(self, lam: np.ndarray) -> None:
         """LABELS of all garblers; ``lam`` are the masked values of the input wires."""
         for place, peer in enumerate(self.session.peers):
             labels = self.session.channel.recv(peer, "LABELS", np.uint64, (self.inputs, 2), a=self.execution)
-            self.labels[self.plan.input_slots, place] = labels
-        self.session.channel.round("LABELS")
-        self.values[self.plan.input_slots] = lam
+            self.labels[: self.inputs, place] = labels
+        self.values[: self.inputs] = lam
 
     def receive_rows(self, index: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """ROWS of one segment: own rows (n-1, m, 4), cross rows (n-1, n-2, m, 6), bits beta (m,)."""
@@ -61,25 +59,22 @@ class Evaluator:
             cross.append(payload[32 * count : size].view(np.uint64))
             if peer == 1:
                 beta = session.unpack(payload[size:], count, "ROWS", peer)
-        session.channel.round("ROWS")
         if len(own) == 1:
-            return own[0], np.zeros(0, np.uint64), np.ascontiguousarray(beta)
-        return np.concatenate(own), np.concatenate(cross), np.ascontiguousarray(beta)
+            return own[0], cross[0], beta
+        return np.concatenate(own), np.concatenate(cross), beta
 
-    def evaluate(self, index: int, first: int, last: int, shares: SegmentShares) -> Evaluated:
-        """One segment: ROWS in, LAM out; s_0 is drawn after the rows of all garblers arrived."""
-        plan, count, n = self.plan, len(shares.keys_a), self.garblers
+    def evaluate(self, index: int, gates: np.ndarray, shares: SegmentShares) -> Evaluated:
+        """One segment: ROWS in, LAM out; s_0 is drawn after the rows of all garblers arrived.
+
+        ``gates`` as :class:`engine.circuit.slots.SlotWalk` makes them. ``shares`` are used up.
+        """
+        count = len(shares)
         rows, cross, beta = self.receive_rows(index, count)
-        la, lb, lo = (np.empty(count, np.uint8) for _ in range(3))
-        labels = np.empty((n, count, 2), np.uint64)
+        lam = np.empty(count, np.uint8)
         garbling.walk_evaluate(
-            first,
-            last,
-            plan.op,
-            plan.a,
-            plan.b,
-            plan.out,
-            n,
+            gates,
+            self.garblers,
+            count,
             flat(self.labels),
             self.values,
             self.keys,
@@ -88,19 +83,14 @@ class Evaluator:
             self.cross_tweaks,
             rows,
             cross,
-            np.ascontiguousarray(shares.macs_b).reshape(-1),
-            np.ascontiguousarray(shares.macs_a).reshape(-1),
-            np.ascontiguousarray(shares.macs_s).reshape(-1),
+            *(flat(array) for array in shares.all()),
+            self.session.delta,
             beta,
-            la,
-            lb,
-            lo,
-            flat(labels),
-            count,
+            lam,
         )
         s0 = self.session.random.bytes(f"s0/{self.execution}/{index}", 16)
-        self.send_values(index, lo, labels, s0)
-        return Evaluated(index, self.correctness(shares, la, lb, lo, s0))
+        self.send_values(index, lam, shares.macs_s, s0)
+        return Evaluated(index, fold(self.session.workers, s0, shares.keys_s))
 
     def send_values(self, index: int, lam: np.ndarray, labels: np.ndarray, s0: bytes) -> None:
         """LAM (10.3): the masked values of the segment's AND gates, authenticated by the fold of their labels."""
@@ -111,25 +101,15 @@ class Evaluator:
             tag = fold(session.workers, seed, labels[place])
             session.channel.send(peer, "LAM", packed, tag, s0, a=self.execution, b=index)
 
-    def correctness(self, s: SegmentShares, la: np.ndarray, lb: np.ndarray, lo: np.ndarray, s0: bytes) -> np.ndarray:
-        """The value that XOR_i T_i must have (10.4)."""
-        session, count = self.session, len(la)
-        out = np.empty((count, 2), np.uint64)
-        blocks = (flat(s.keys_a), flat(s.keys_b), flat(s.keys_s))
-        session.workers.run(triples.product_blocks, count, la, lb, *blocks, flat(out))
-        bit_a, bit_b, bit_s = (_bits(m) for m in (s.macs_a, s.macs_b, s.macs_s))
-        t = (la & bit_b) ^ (lb & bit_a) ^ bit_s ^ (la & lb) ^ lo
-        return fold_expected(session.workers, s0, out, pack(t), count, session.delta)
-
     def verify(self, segment: Evaluated) -> None:
-        """T of all garblers: the evaluation was correct."""
+        """T of all garblers: the evaluation was correct (10.4)."""
         total = np.zeros(2, np.uint64)
         for peer in self.session.peers:
             total ^= self.session.channel.recv(peer, "T", np.uint64, 2, a=self.execution, b=segment.index)
-        self.session.channel.round("T")
         ok = same(total.tobytes(), segment.expected.tobytes())
         self.session.require(ok, "T", "the garbled circuit was not computed correctly")
 
-
-def _bits(macs: np.ndarray) -> np.ndarray:
-    return (macs[0, :, 0] & np.uint64(1)).astype(np.uint8)
+    def linear_values(self, gates: np.ndarray) -> None:
+        """The masked values of all wires of a circuit without AND gates."""
+        nothing = np.zeros(0, np.uint64)
+        garbling.walk_values(gates, self.values, np.zeros(0, np.uint8), nothing, nothing, nothing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.kernels import gf128
+from engine.kernels.beaver import fold_selected
 from engine.kernels.parallel import Workers
 
 foldbits = gf128.foldbits
@@ -22,9 +23,6 @@ def fold_low(workers: Workers, seed: bytes, words: np.ndarray) -> np.ndarray:
     return gf128.fold_words(seed, words, 0, workers)
 
 
-def fold_expected(
-    workers: Workers, seed: bytes, keys: np.ndarray, packed: np.ndarray, count: int, delta: np.ndarray
-) -> np.ndarray:
-    """fold(seed, K xor v D) for the packed public bits v, as fold(seed, K) xor foldbits(seed, v) * D."""
-    bits = gf128.foldbits(seed, packed, count, 0, workers)
-    return fold(workers, seed, keys) ^ gf128.mul(bits, delta)
+def fold_expected(workers: Workers, seed: bytes, keys: np.ndarray, bits: np.ndarray, delta: np.ndarray) -> np.ndarray:
+    """fold(seed, K xor v D) for public bits v, uint8 (N,): what the MACs or labels of honest parties fold to."""
+    return fold_selected(seed, keys, bits, delta, workers)

@@ -40,15 +40,19 @@ def collect_shares(session: Session, label: str, domain: str, execution: int, ma
     return total
 
 
+def share_masks(session: Session, execution: int, owners: np.ndarray, masks: Shares) -> None:
+    """INSHARE out: the mask shares of every owner's wires; ``owners``: protocol number per input wire."""
+    bits = masks.bits()
+    for place, peer in enumerate(session.peers):
+        wires = np.flatnonzero(owners == peer)
+        reveal_shares(session, "INSHARE", INMAC, execution, peer, masks.macs[place][wires], bits[wires])
+
+
 def mask_inputs(session: Session, execution: int, owners: np.ndarray, masks: Shares, values: np.ndarray) -> np.ndarray:
-    """INSHARE and MASKED: the masked values of all input wires, uint8 (I,).
+    """INSHARE in, then MASKED: the masked values of all input wires, uint8 (I,).
 
     ``owners``: protocol number per input wire; ``values``: the own input bits in wire order.
     """
-    for peer in session.peers:
-        wires = np.flatnonzero(owners == peer)
-        macs = masks.macs[session.peers.index(peer)][wires]
-        reveal_shares(session, "INSHARE", INMAC, execution, peer, macs, masks.bits()[wires])
     own = np.flatnonzero(owners == session.party)
     lambdas = collect_shares(session, "INSHARE", INMAC, execution, masks[own])
     counts = {p: int((owners == p).sum()) for p in range(session.parties)}

@@ -11,13 +11,17 @@ from engine.mpc.preprocessing import Batch, Preprocessing, Stage
 from engine.mpc.shares import Shares
 
 
-@dataclass(frozen=True)
-class Triples:
-    """Authenticated triples: <x>, <y>, <z> with z = x and y."""
+@dataclass(frozen=True, repr=False)
+class Material:
+    """Triples <x>, <y>, <z> with z = x and y, and as many fresh masks; ``z`` is None where nobody asked for it."""
 
     x: Shares
     y: Shares
-    z: Shares
+    z: Shares | None
+    masks: Shares
+
+    def __len__(self) -> int:
+        return len(self.x)
 
 
 class Pool:
@@ -50,25 +54,49 @@ class Pool:
 
     def reserve(self, triples: int, masks: int) -> None:
         """Let batches be produced up to the one that holds these many triples and masks."""
-        needed = max(1, -(-triples // self._layer), -(-masks // self._width))
         with self._changed:
-            self._needed = max(self._needed, needed)
+            self._needed = max(self._needed, self._batches_of(triples, masks))
             self._changed.notify_all()
         if self._thread is None:
             self._thread = threading.Thread(target=self._produce, name="preprocessing", daemon=True)
             self._thread.start()
 
-    def triples(self, start: int, count: int) -> Triples:
-        """Triples start .. start+count-1; waits until they are made."""
-        x, y = self.operands(start, count)
-        found = [(batch.z, cut) for batch, cut in self._parts(start, count, self._layer, Stage.OPENED)]
-        return Triples(x, y, self._join([z[cut] for z, cut in found if z is not None]))
+    def announce(self, triples: int, masks: int) -> None:
+        """Everything below these numbers will be asked for next: batches up to there may be made, and one more.
 
-    def operands(self, start: int, count: int) -> tuple[Shares, Shares]:
-        """x and y of these triples, which are there one flight earlier than z."""
-        found = [(b.x, b.y, cut) for b, cut in self._parts(start, count, self._layer, Stage.TESTED)]
-        x = self._join([x[cut] for x, _, cut in found if x is not None])
-        return x, self._join([y[cut] for _, y, cut in found if y is not None])
+        To be called before waiting for a message that peers send only after they had the same batches.
+        """
+        with self._changed:
+            self._asked = max(self._asked, self._batches_of(triples, masks))
+            self._changed.notify_all()
+
+    def ready(self, triples: int, masks: int) -> bool:
+        """True if x and y of the triples and the masks below these numbers are there."""
+        with self._changed:
+            return self._there(triples, masks)
+
+    def wait(self, triples: int, masks: int) -> None:
+        """Return when they are; raises what ended the production."""
+        self.announce(triples, masks)
+        with self._changed:
+            self._changed.wait_for(lambda: self._there(triples, masks) or self._error is not None)
+            if not self._there(triples, masks):
+                assert self._error is not None
+                raise self._error
+
+    def pieces(self, triple: int, mask: int, count: int, *, results: bool = False) -> Iterator[tuple[int, Material]]:
+        """Triples and masks from the given numbers on, as views: (number of the first, material), cut where a batch of
+        one or the other ends. Waits for them: x and y are there one flight earlier than z (``results``)."""
+        stage, done = Stage.OPENED if results else Stage.TESTED, 0
+        while done < count:
+            c, at = divmod(triple + done, self._layer)
+            d, place = divmod(mask + done, self._width)
+            take = min(count - done, self._layer - at, self._width - place)
+            batch, masks = self._batch(c + 1, stage), self._batch(d + 1, Stage.BITS).masks
+            assert batch.x is not None and batch.y is not None and masks is not None
+            z = batch.z[at : at + take] if results and batch.z is not None else None
+            yield done, Material(batch.x[at : at + take], batch.y[at : at + take], z, masks[place : place + take])
+            done += take
 
     def masks(self, start: int, count: int) -> Shares:
         """Mask shares start .. start+count-1; they are there as soon as the bits of their batch were checked."""
@@ -103,6 +131,13 @@ class Pool:
             if self._thread.is_alive():  # in the middle of a batch that nobody will use
                 self._make.session.channel.inbox.fail(RunError("the session was closed", code="closed"))
                 self._thread.join(timeout=30)
+
+    def _batches_of(self, triples: int, masks: int) -> int:
+        return max(1, -(-triples // self._layer), -(-masks // self._width))
+
+    def _there(self, triples: int, masks: int) -> bool:
+        of_triples, of_masks = self._batches_of(triples, 0), self._batches_of(0, masks)
+        return self._stages.get(of_triples, 0) >= Stage.TESTED and self._stages.get(of_masks, 0) >= Stage.BITS
 
     def _join(self, parts: list[Shares]) -> Shares:
         return Shares.concatenate(parts) if parts else self._nothing
