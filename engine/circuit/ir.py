@@ -19,7 +19,7 @@ from engine.kernels import circuit_normal as kernels
 FALSE = kernels.FALSE
 TRUE = kernels.TRUE
 MAX_WIRES = 2**31 - 2
-_DIGEST_CHUNK = 1 << 20
+_DIGEST_CHUNK = 1 << 14
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -230,11 +230,11 @@ def circuit_digest(circuit: Circuit, owners: ArrayLike, outs: Sequence[tuple[int
     _hash_part(state, inputs.to_bytes(8, "little"))
     _hash_part(state, owner_list.astype("<u2").tobytes())
     state.update((9 * circuit.gates).to_bytes(8, "little"))
+    packed = np.empty(9 * -(-min(circuit.gates, _DIGEST_CHUNK) // 8), "<u8")
     for start in range(0, circuit.gates, _DIGEST_CHUNK):
         part = slice(start, start + _DIGEST_CHUNK)
-        packed = np.empty((len(circuit.op[part]), 9), np.uint8)
         kernels.pack_gates(circuit.op[part], circuit.a[part], circuit.b[part], packed)
-        state.update(packed.reshape(-1).data)
+        state.update(packed.view(np.uint8)[: 9 * len(circuit.op[part])])
     _hash_part(state, out_bytes)
     return state.digest()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.kernels import kernel
+from engine.kernels import inline, kernel
 
 FALSE = 0xFFFFFFFE
 TRUE = 0xFFFFFFFF
@@ -194,13 +194,24 @@ def and_depth(inputs, op, a, b, outputs, depth):
     return best
 
 
+@inline
+def _pack_group(op, a, b, first, count, out, word):
+    """Eight gates fill nine words; after ``count`` of them the last is repeated."""
+    carry = np.uint64(0)
+    for k in range(8):
+        i = np.uint64(first + min(k, count - 1))
+        value = np.uint64(op[i]) | np.uint64(a[i]) << np.uint64(8) | np.uint64(b[i]) << np.uint64(40)
+        up = np.uint64(8 * k)
+        out[np.uint64(word + k)] = carry | value << up
+        carry = value >> np.uint64(1) >> (np.uint64(63) - up) | np.uint64(b[i]) >> np.uint64(24) << up
+    out[np.uint64(word + 8)] = carry
+
+
 @kernel
 def pack_gates(op, a, b, out):
-    """The 9 bytes of each gate in the circuit digest: op, a and b little-endian; out uint8 (G, 9)."""
-    for i in range(op.shape[0]):
-        out[i, 0] = op[i]
-        x = np.int64(a[i])
-        y = np.int64(b[i])
-        for k in range(4):
-            out[i, 1 + k] = (x >> (8 * k)) & 255
-            out[i, 5 + k] = (y >> (8 * k)) & 255
+    """The 9 bytes of each gate in the circuit digest: op, a and b little-endian; out uint64 (9 * ceil(G/8),)."""
+    whole = op.shape[0] // 8
+    for group in range(whole):
+        _pack_group(op, a, b, 8 * group, 8, out, 9 * group)
+    if op.shape[0] > 8 * whole:
+        _pack_group(op, a, b, 8 * whole, op.shape[0] - 8 * whole, out, 9 * whole)

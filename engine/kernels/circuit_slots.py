@@ -14,6 +14,7 @@ FALSE = 0xFFFFFFFE
 BLOCK_BITS = 12
 BLOCK = 1 << BLOCK_BITS
 LOW = BLOCK - 1
+U, ONE = np.uint64, np.uint64(1)
 NEVER = 0xFFFFFFFF
 #: Places in the counters of a walk.
 FREE_SLOTS, USED_SLOTS, FREE_BLOCKS, COUNTERS = 0, 1, 2, 3
@@ -132,31 +133,33 @@ def assign_slots(start, stop, inputs, op, a, b, last, table, pool, ended, follow
     :func:`begin_slots` left them; ``blocks`` and ``free`` uint32: stacks of free places and slots; ``counters``:
     int64 (3,). Fills ``gates`` uint32 (3 words a gate): 2*slot + neg of both operands, 2*slot + op of the result.
     """
-    top, used = counters[FREE_SLOTS], counters[USED_SLOTS]
-    for i in range(start, stop):
-        x, y = np.int64(a[i]), np.int64(b[i])
-        sx = np.int64(pool[np.int64(table[x >> (BLOCK_BITS + 1)]) << BLOCK_BITS | (x >> 1 & LOW)])
-        sy = np.int64(pool[np.int64(table[y >> (BLOCK_BITS + 1)]) << BLOCK_BITS | (y >> 1 & LOW)])
-        flags = np.int64(last[i >> 2]) >> (2 * (i & 3))
+    # Unsigned numbers throughout: numba would test signed indices for counting from the end.
+    top, used = U(counters[FREE_SLOTS]), U(counters[USED_SLOTS])
+    wire, at = U(inputs + start), U(0)
+    for i in range(U(start), U(stop)):
+        x, y = U(a[i]), U(b[i])
+        sx = U(pool[U(table[x >> U(BLOCK_BITS + 1)]) << U(BLOCK_BITS) | (x >> ONE & U(LOW))])
+        sy = U(pool[U(table[y >> U(BLOCK_BITS + 1)]) << U(BLOCK_BITS) | (y >> ONE & U(LOW))])
+        flags = U(last[i >> U(2)]) >> (U(2) * (i & U(3)))
         # Without branches: whether a wire ends here is as good as random.
         free[top] = sx
-        top += flags & 1
+        top += flags & ONE
         free[top] = sy
-        top += flags >> 1 & 1
-        if top > 0:
-            top -= 1
-            here = np.int64(free[top])
+        top += flags >> ONE & ONE
+        if top > U(0):
+            top -= ONE
+            here = U(free[top])
         else:
             here = used
-            used += 1
-        w = inputs + i
-        if w & LOW == 0:
-            _open_block(w >> BLOCK_BITS, table, ended, following, blocks, counters)
-        pool[np.int64(table[w >> BLOCK_BITS]) << BLOCK_BITS | (w & LOW)] = here
-        at = 3 * (i - start)
-        gates[at] = 2 * sx | (x & 1)
-        gates[at + 1] = 2 * sy | (y & 1)
-        gates[at + 2] = 2 * here | np.int64(op[i])
+            used += ONE
+        if wire & U(LOW) == U(0):
+            _open_block(np.int64(wire >> U(BLOCK_BITS)), table, ended, following, blocks, counters)
+        pool[U(table[wire >> U(BLOCK_BITS)]) << U(BLOCK_BITS) | (wire & U(LOW))] = here
+        gates[at] = sx << ONE | (x & ONE)
+        gates[at + ONE] = sy << ONE | (y & ONE)
+        gates[at + U(2)] = here << ONE | U(op[i])
+        wire += ONE
+        at += U(3)
     counters[FREE_SLOTS], counters[USED_SLOTS] = top, used
 
 

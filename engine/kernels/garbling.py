@@ -14,8 +14,9 @@ from engine.kernels import kernel
 from engine.kernels.aes import hash1x2, hash2x2
 from engine.kernels.simd import load128, mask128, store128
 
+# Indices are unsigned: numba would test signed ones for counting from the end.
 U = np.uint64
-ONE = np.uint64(1)
+ZERO, ONE, TWO, FOUR = U(0), U(1), U(2), U(4)
 
 
 @kernel
@@ -46,38 +47,39 @@ def walk_masks(
     0. ``opened`` uint8 (2 * total,) gets the own bits of e and, after all e, those of f (9.3). Returns the number of
     the next gate: the AND gate that follows, or the end.
     """
-    g = 0
-    end = gates.shape[0] // 3
-    i = gate
+    end, n, room = U(gates.shape[0]), U(4 * peers), U(stride)
+    g, k, i = U(0), U(first), U(3 * gate)
     while i < end:
-        a, b, out = np.int64(gates[3 * i]), np.int64(gates[3 * i + 1]), np.int64(gates[3 * i + 2])
-        at_a, at_b, at_o = 4 * peers * (a >> 1), 4 * peers * (b >> 1), 4 * peers * (out >> 1)
-        if out & 1 == 0:
-            for p in range(0, 4 * peers, 4):
+        a, b, out = U(gates[i]), U(gates[i + ONE]), U(gates[i + TWO])
+        at_a, at_b, at_o = n * (a >> ONE), n * (b >> ONE), n * (out >> ONE)
+        if out & ONE == ZERO:
+            for p in range(ZERO, n, FOUR):
                 mac = load128(state, at_a + p) ^ load128(state, at_b + p)
-                key = load128(state, at_a + p + 2) ^ load128(state, at_b + p + 2)
+                key = load128(state, at_a + p + TWO) ^ load128(state, at_b + p + TWO)
                 store128(state, at_o + p, mac)
-                store128(state, at_o + p + 2, key)
+                store128(state, at_o + p + TWO, key)
         else:
-            if g == count:
+            if g == U(count):
                 break
-            k = first + g
-            opened[k] = np.uint8((state[at_a] ^ x_m[2 * g]) & ONE)
-            opened[total + k] = np.uint8((state[at_b] ^ y_m[2 * g]) & ONE)
-            for p in range(peers):
-                to = p * stride + 2 * k
-                store128(macs_a, to, load128(state, at_a + 4 * p))
-                store128(keys_a, to, load128(state, at_a + 4 * p + 2))
-                store128(macs_b, to, load128(state, at_b + 4 * p))
-                store128(keys_b, to, load128(state, at_b + 4 * p + 2))
+            opened[k] = np.uint8((state[at_a] ^ x_m[TWO * g]) & ONE)
+            opened[U(total) + k] = np.uint8((state[at_b] ^ y_m[TWO * g]) & ONE)
+            to = TWO * k
+            for p in range(ZERO, n, FOUR):
+                store128(macs_a, to, load128(state, at_a + p))
+                store128(keys_a, to, load128(state, at_a + p + TWO))
+                store128(macs_b, to, load128(state, at_b + p))
+                store128(keys_b, to, load128(state, at_b + p + TWO))
+                to += room
             # The result may take the slot of an operand: all operands first.
-            for p in range(peers):
-                source = p * fresh_stride + 2 * g
-                store128(state, at_o + 4 * p, load128(fresh_m, source))
-                store128(state, at_o + 4 * p + 2, load128(fresh_k, source))
-            g += 1
-        i += 1
-    return i
+            source = TWO * g
+            for p in range(ZERO, n, FOUR):
+                store128(state, at_o + p, load128(fresh_m, source))
+                store128(state, at_o + p + TWO, load128(fresh_k, source))
+                source += U(fresh_stride)
+            g += ONE
+            k += ONE
+        i += U(3)
+    return np.int64(i) // 3
 
 
 @kernel
@@ -90,31 +92,30 @@ def walk_garble(gates, labels, delta, hk, index, tweaks, macs_a, macs_b, macs_s,
     """
     d = load128(delta, 0)
     keep = operands.shape[0] > 0
-    g = 0
-    for i in range(gates.shape[0] // 3):
-        a, b, out = np.int64(gates[3 * i]), np.int64(gates[3 * i + 1]), np.int64(gates[3 * i + 2])
-        la = load128(labels, a & ~1)
-        lb = load128(labels, b & ~1)
-        if out & 1 == 0:
+    at = ZERO
+    for i in range(ZERO, U(gates.shape[0]), U(3)):
+        a, b, out = U(gates[i]), U(gates[i + ONE]), U(gates[i + TWO])
+        la = load128(labels, a & ~ONE)
+        lb = load128(labels, b & ~ONE)
+        if out & ONE == ZERO:
             store128(labels, out, la ^ lb)
             continue
-        la = la ^ (mask128(U(a & 1)) & d)
-        lb = lb ^ (mask128(U(b & 1)) & d)
-        tweak = index + U(g)
+        la = la ^ (mask128(a & ONE) & d)
+        lb = lb ^ (mask128(b & ONE) & d)
+        tweak = index + (at >> ONE)
         a0, a1, b0, b1 = hash2x2(hk[0], hk[1], tweak, tweaks[0], tweak, tweaks[1], la, la ^ d, lb, lb ^ d)
-        at = 2 * g
         share_a = load128(keys_a, at) ^ (mask128(macs_a[at] & ONE) & d)
         share_b = load128(keys_b, at) ^ (mask128(macs_b[at] & ONE) & d)
         share_s = load128(keys_s, at) ^ (mask128(macs_s[at] & ONE) & d)
-        store128(rows, 4 * g, a0 ^ a1 ^ share_b)
-        store128(rows, 4 * g + 2, b0 ^ b1 ^ share_a ^ la)
+        store128(rows, TWO * at, a0 ^ a1 ^ share_b)
+        store128(rows, TWO * at + TWO, b0 ^ b1 ^ share_a ^ la)
         zero = a0 ^ b0 ^ share_s
         store128(keys_s, at, zero)
-        store128(labels, out & ~1, zero)
+        store128(labels, out & ~ONE, zero)
         if keep:
-            store128(operands, 4 * g, la)
-            store128(operands, 4 * g + 2, lb)
-        g += 1
+            store128(operands, TWO * at, la)
+            store128(operands, TWO * at + TWO, lb)
+        at += TWO
 
 
 @kernel
@@ -164,50 +165,51 @@ def walk_evaluate(
     t * D) that of ``keys_s``.
     """
     d = load128(delta, 0)
-    g = 0
-    for i in range(gates.shape[0] // 3):
-        a, b, out = np.int64(gates[3 * i]), np.int64(gates[3 * i + 1]), np.int64(gates[3 * i + 2])
-        sa, sb, so = a >> 1, b >> 1, out >> 1
-        at_a, at_b, at_o = 2 * garblers * sa, 2 * garblers * sb, 2 * garblers * so
-        if out & 1 == 0:
-            for p in range(0, 2 * garblers, 2):
+    n, room = U(2 * garblers), U(2 * count)
+    g = ZERO
+    for i in range(ZERO, U(gates.shape[0]), U(3)):
+        a, b, out = U(gates[i]), U(gates[i + ONE]), U(gates[i + TWO])
+        sa, sb, so = a >> ONE, b >> ONE, out >> ONE
+        at_a, at_b, at_o = n * sa, n * sb, n * so
+        if out & ONE == ZERO:
+            for p in range(ZERO, n, TWO):
                 store128(labels, at_o + p, load128(labels, at_a + p) ^ load128(labels, at_b + p))
             lam[so] = lam[sa] ^ lam[sb]
             continue
-        bit_a = U(lam[sa]) ^ U(a & 1)
-        bit_b = U(lam[sb]) ^ U(b & 1)
+        bit_a = U(lam[sa]) ^ (a & ONE)
+        bit_b = U(lam[sb]) ^ (b & ONE)
         ma, mb = mask128(bit_a), mask128(bit_b)
-        own_a, own_b, own_s = macs_a[2 * g] & ONE, macs_b[2 * g] & ONE, macs_s[2 * g] & ONE
-        tweak = index + U(g)
-        for p in range(garblers):
-            at = 2 * (p * count + g)
-            la, lb = load128(labels, at_a + 2 * p), load128(labels, at_b + 2 * p)
-            low, high = own_tweaks[2 * p], own_tweaks[2 * p + 1]
-            ha, hb = hash1x2(hks[2 * p], hks[2 * p + 1], tweak, low, tweak, high, la, lb)
+        own = TWO * g
+        bit_s = (bit_a & macs_b[own]) ^ (bit_b & macs_a[own]) ^ macs_s[own]
+        tweak = index + g
+        for p in range(ZERO, n, TWO):
+            at = (p >> ONE) * room + own
+            la, lb = load128(labels, at_a + p), load128(labels, at_b + p)
+            ha, hb = hash1x2(hks[p], hks[p + ONE], tweak, own_tweaks[p], tweak, own_tweaks[p + ONE], la, lb)
             v = ha ^ hb ^ load128(macs_s, at)
-            v = v ^ (ma & (load128(rows, 2 * at) ^ load128(macs_b, at)))
-            v = v ^ (mb & (load128(rows, 2 * at + 2) ^ la ^ load128(macs_a, at)))
-            for j in range(garblers):
+            v = v ^ (ma & (load128(rows, TWO * at) ^ load128(macs_b, at)))
+            v = v ^ (mb & (load128(rows, TWO * at + TWO) ^ la ^ load128(macs_a, at)))
+            for j in range(ZERO, n, TWO):
                 if j != p:
-                    t = 2 * (j * garblers + p)
-                    lja, ljb = load128(labels, at_a + 2 * j), load128(labels, at_b + 2 * j)
-                    low, high = cross_tweaks[t], cross_tweaks[t + 1]
-                    hja, hjb = hash1x2(hks[2 * j], hks[2 * j + 1], tweak, low, tweak, high, lja, ljb)
-                    place = p if p < j else p - 1
-                    x = 6 * ((j * (garblers - 1) + place) * count + g)
-                    v = v ^ hja ^ hjb ^ load128(cross, x + 4)
-                    v = v ^ (ma & load128(cross, x)) ^ (mb & load128(cross, x + 2))
+                    t = j * (n >> ONE) + p
+                    lja, ljb = load128(labels, at_a + j), load128(labels, at_b + j)
+                    low, high = cross_tweaks[t], cross_tweaks[t + ONE]
+                    hja, hjb = hash1x2(hks[j], hks[j + ONE], tweak, low, tweak, high, lja, ljb)
+                    place = p >> ONE if p < j else (p >> ONE) - ONE
+                    x = U(6) * (((j >> ONE) * ((n >> ONE) - ONE) + place) * U(count) + g)
+                    v = v ^ hja ^ hjb ^ load128(cross, x + FOUR)
+                    v = v ^ (ma & load128(cross, x)) ^ (mb & load128(cross, x + TWO))
             store128(macs_s, at, v)
         # The result may take the slot of an operand: all operands first.
-        for p in range(garblers):
-            store128(labels, at_o + 2 * p, load128(macs_s, 2 * (p * count + g)))
-        bit = (macs_s[2 * g] & ONE) ^ U(beta[g])
-        t_bit = (bit_a & own_b) ^ (bit_b & own_a) ^ own_s ^ (bit_a & bit_b) ^ bit
-        term = load128(keys_s, 2 * g) ^ (ma & load128(keys_b, 2 * g)) ^ (mb & load128(keys_a, 2 * g))
-        store128(keys_s, 2 * g, term ^ (mask128(t_bit) & d))
+        for p in range(ZERO, n, TWO):
+            store128(labels, at_o + p, load128(macs_s, (p >> ONE) * room + own))
+        bit = (macs_s[own] & ONE) ^ U(beta[g])
+        t_bit = (bit_s & ONE) ^ (bit_a & bit_b) ^ bit
+        term = load128(keys_s, own) ^ (ma & load128(keys_b, own)) ^ (mb & load128(keys_a, own))
+        store128(keys_s, own, term ^ (mask128(t_bit) & d))
         lam[so] = np.uint8(bit)
         lam_o[g] = np.uint8(bit)
-        g += 1
+        g += ONE
 
 
 @kernel
@@ -217,15 +219,16 @@ def walk_values(gates, lam, lam_o, macs_a, macs_b, macs_s):
     The terms of T (10.4), la M_0[lambda_b] xor lb M_0[lambda_a] xor M_0[sigma xor lambda_o], take the place of
     ``macs_s``; without AND gates the arrays per gate may be empty.
     """
-    g = 0
-    for i in range(gates.shape[0] // 3):
-        a, b, out = np.int64(gates[3 * i]), np.int64(gates[3 * i + 1]), np.int64(gates[3 * i + 2])
-        va, vb = lam[a >> 1], lam[b >> 1]
-        if out & 1 == 0:
-            lam[out >> 1] = va ^ vb
+    g = ZERO
+    for i in range(ZERO, U(gates.shape[0]), U(3)):
+        a, b, out = U(gates[i]), U(gates[i + ONE]), U(gates[i + TWO])
+        va, vb = lam[a >> ONE], lam[b >> ONE]
+        if out & ONE == ZERO:
+            lam[out >> ONE] = va ^ vb
             continue
-        of_a = mask128(U(va) ^ U(a & 1)) & load128(macs_b, 2 * g)
-        of_b = mask128(U(vb) ^ U(b & 1)) & load128(macs_a, 2 * g)
-        store128(macs_s, 2 * g, load128(macs_s, 2 * g) ^ of_a ^ of_b)
-        lam[out >> 1] = lam_o[g]
-        g += 1
+        at = TWO * g
+        of_a = mask128(U(va) ^ (a & ONE)) & load128(macs_b, at)
+        of_b = mask128(U(vb) ^ (b & ONE)) & load128(macs_a, at)
+        store128(macs_s, at, load128(macs_s, at) ^ of_a ^ of_b)
+        lam[out >> ONE] = lam_o[g]
+        g += ONE
