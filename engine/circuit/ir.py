@@ -234,7 +234,7 @@ def circuit_digest(circuit: Circuit, owners: ArrayLike, outs: Sequence[tuple[int
     for start in range(0, circuit.gates, _DIGEST_CHUNK):
         part = slice(start, start + _DIGEST_CHUNK)
         kernels.pack_gates(circuit.op[part], circuit.a[part], circuit.b[part], packed)
-        state.update(packed.view(np.uint8)[: 9 * len(circuit.op[part])])
+        state.update(packed.view(np.uint8)[: 9 * len(circuit.op[part])].data)
     _hash_part(state, out_bytes)
     return state.digest()
 

@@ -25,8 +25,8 @@ def last_uses(inputs, a, b, outputs, used, last, ends):
     """Fills ``last`` uint8 (ceil(G/4),) with two bits a gate: it reads its operand a (1), b (2) for the last time.
 
     ``used`` uint64 (I+G bits,), zero on entry, gets a bit for every wire that a gate or output reads. ``ends`` uint32,
-    one per block of wires, gets the block of the last gate that reads one of them, NEVER for outputs. Returns the number
-    of slots needed: the most wires that live at one time, at least I.
+    one per block of wires, gets the block of the last gate that reads one of them, NEVER for outputs. Returns the
+    number of slots needed: the most wires that live at one time, at least I.
     """
     for k in range(ends.shape[0]):
         ends[k] = k

@@ -83,7 +83,9 @@ def walk_masks(
 
 
 @kernel
-def walk_garble(gates, labels, delta, hk, index, tweaks, macs_a, macs_b, macs_s, keys_a, keys_b, keys_s, rows, operands):
+def walk_garble(
+    gates, labels, delta, hk, index, tweaks, macs_a, macs_b, macs_s, keys_a, keys_b, keys_s, rows, operands
+):
     """Own rows (9.4): G0, G1 per AND gate into ``rows`` (4 words); its zero-label takes the place of its ``keys_s``.
 
     ``tweaks``: high tweak words of the two halves; ``macs_*``, ``keys_*``: own MACs (for their bits) and sums of keys

@@ -180,7 +180,7 @@ def mask128(typing_context, bit):
 
 @intrinsic
 def load_masks(typing_context, bits, index):
-    """WIDE vector from the bytes 0 or 1 at ``index`` .. of a uint8 array: a block of ones for each 1, zeros for each 0."""
+    """WIDE vector from the bytes at ``index`` .. of a uint8 array: a block of ones for each 1, of zeros for each 0."""
     good = isinstance(bits, types.Array) and bits.layout == "C" and bits.dtype == types.uint8
     if not good or not isinstance(index, types.Integer):
         raise TypingError("masks come from a C-contiguous uint8 array and an integer index")

@@ -25,9 +25,7 @@ class Evaluated:
 class Evaluator:
     """Active labels and masked values of P_0 on their way through the circuit."""
 
-    def __init__(
-        self, session: Session, slots: int, inputs: int, execution: int, gate_base: int, segment: int
-    ) -> None:
+    def __init__(self, session: Session, slots: int, inputs: int, execution: int, gate_base: int, segment: int) -> None:
         self.session, self.execution = session, execution
         self.gate_base, self.segment, self.inputs = gate_base, segment, inputs
         self.garblers = session.parties - 1

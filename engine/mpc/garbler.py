@@ -32,9 +32,7 @@ class Pending:
 class Garbler:
     """The labels of P_i, i >= 1, on their way through the circuit. ``gate_base``: index of gate 0 in the tweaks."""
 
-    def __init__(
-        self, session: Session, slots: int, inputs: int, execution: int, gate_base: int, segment: int
-    ) -> None:
+    def __init__(self, session: Session, slots: int, inputs: int, execution: int, gate_base: int, segment: int) -> None:
         self.session, self.execution = session, execution
         self.gate_base, self.segment = gate_base, segment
         self.key = words_of(session.hash_keys[session.party])

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 
-from engine.kernels import NATIVE, bits, gf128, hashes, prg, transpose
+from engine.kernels import NATIVE, beaver, bits, gf128, hashes, prg, transpose
 from engine.ot import softspoken
 from tests.kernels.reference import random_blocks
 
@@ -26,6 +26,16 @@ def extension(k: int) -> list[np.ndarray]:
     return [d, v.rows, v.column, v.last, w.rows, w.column, w.last, softspoken.fold(SEED, v), softspoken.fold(SEED, w)]
 
 
+def segment() -> list[np.ndarray]:
+    """Product masks, garbling and evaluation of one small segment."""
+    from tests.kernels.test_beaver import product
+    from tests.kernels.test_garbling import Segment
+
+    chosen = Segment(3, gates=90)
+    rows, zeros, _ = chosen.garble()
+    return [*product(3, 61), rows, zeros, *chosen.evaluate(rows)]
+
+
 def results() -> dict[str, list[np.ndarray]]:
     """Arrays by name of the kernel family."""
     m = random_blocks(1, 777, 2)
@@ -41,6 +51,11 @@ def results() -> dict[str, list[np.ndarray]]:
         "gf128": [gf128.mul(m, m[::-1]), gf128.inner_product(m, m[::-1])],
         "fold": [gf128.fold(SEED, m, 3), gf128.fold_words(SEED, m[:, 0].copy()), gf128.foldbits(SEED, packed, 777)],
         "transpose": [transpose.planes_to_rows(planes), bits.pack_low_bits(m)],
+        "fold of sums": [
+            beaver.fold_selected(SEED, m, bits.unpack(packed, 777), m[5]),
+            beaver.fold_sums(prg.key_schedule(SEED), 3, bits.unpack(packed, 777), m[5], m, m[::-1].copy()),
+        ],
+        "segment": segment(),
         "softspoken": extension(2) + extension(4),
     }
 

@@ -192,14 +192,8 @@ def test_batch(n):
     assert shifts(sid, 1, results[0][1], 2, 2)[1] == o["shift_1"]
 
 
-class OneGate:
-    """A plan with a single AND gate of two inputs: slots 0, 1 -> 2."""
-
-    op = np.array([1], np.uint8)
-    a, b, out = (np.array([v], np.uint32) for v in (0, 2, 2))
-    input_slots = np.arange(2, dtype=np.uint32)
-    slots = 3
-    gates = 1
+#: A single AND gate of two inputs: slots 0, 1 -> 2.
+ONE_GATE = np.array([0, 2, 2 * 2 + 1], np.uint32)
 
 
 def gate_shares(n: int, i: dict, deltas: list[np.ndarray]) -> list[SegmentShares]:
@@ -228,25 +222,25 @@ def test_one_gate(n):
     i, o = v["inputs"], v["outputs"]
     sid, deltas = bytes.fromhex(i["sid"]), [block(d) for d in i["D"]]
     base, s0 = i["idx_gbase_plus_g"], bytes.fromhex(i["s_0"])
-    shares = gate_shares(n, i, deltas)
     for case in o["evaluation"]:
         channels, log = recorded(n)
+        shares = gate_shares(n, i, deltas)  # garbling and evaluation write over them
         sessions = [session_of(channels[p], small_parameters(n), sid, deltas[p]) for p in range(n)]
-        evaluator = Evaluator(sessions[0], OneGate, 2, 0, base, 1)
+        evaluator = Evaluator(sessions[0], 3, 2, 0, base, 1)
         sessions[0].random = type("Fixed", (Randomness,), {"bytes": lambda self, label, n: s0})()
         garblers, pending = {}, {}
         for p in range(1, n):
-            garblers[p] = g = Garbler(sessions[p], OneGate, 2, 0, base, 1)
+            garblers[p] = g = Garbler(sessions[p], 3, 2, 0, base, 1)
             zero = [block(i[w][str(p)]) for w in ("a0", "b0")]
             g.labels[:2] = zero
-            pending[p] = g.garble(0, 0, 1, shares[p])
+            pending[p] = g.garble(0, ONE_GATE, shares[p])
             check_rows(payload(log, "ROWS", p, 0), o, p, n)
             assert pending[p].zeros.tobytes().hex() == o["label_o0"][str(p)]
             g.values[:2] = (case["Lam_a"], case["Lam_b"])
             for slot, name in ((0, "active_a"), (1, "active_b")):
                 evaluator.labels[slot, p - 1] = block(case[name][str(p)])
         evaluator.values[:2] = (case["Lam_a"], case["Lam_b"])
-        done = evaluator.evaluate(0, 0, 1, shares[0])
+        done = evaluator.evaluate(0, ONE_GATE, shares[0])
         for p, g in garblers.items():
             assert evaluator.labels[2, p - 1].tobytes().hex() == case["label_o"][str(p)]
             lam = payload(log, "LAM", 0, p)
