@@ -263,3 +263,36 @@ def prg_into(schedule, position, counter, out, start, blocks):
         store128(out, word, encrypt_block(schedule, position, block))
         word += 2
         done += 1
+
+
+@inline
+def two_streams(schedules, a, b, counter, scratch):
+    """Key stream blocks ``counter`` .. of the schedules at words ``a`` and ``b``: four wide vectors of each.
+
+    All 8 are in flight together; ``scratch`` is not used here.
+    """
+    step = broadcast_wide(set128(np.uint64(WIDE_BLOCKS), np.uint64(0)))
+    c0 = counters_wide(np.uint64(counter))
+    c1 = c0 + step
+    c2 = c1 + step
+    c3 = c2 + step
+    k = broadcast_wide(load128(schedules, a))
+    x0, x1, x2, x3 = c0 ^ k, c1 ^ k, c2 ^ k, c3 ^ k
+    k = broadcast_wide(load128(schedules, b))
+    y0, y1, y2, y3 = c0 ^ k, c1 ^ k, c2 ^ k, c3 ^ k
+    for r in range(1, 10):
+        k = broadcast_wide(load128(schedules, a + 2 * r))
+        x0 = aesenc(x0, k)
+        x1 = aesenc(x1, k)
+        x2 = aesenc(x2, k)
+        x3 = aesenc(x3, k)
+        k = broadcast_wide(load128(schedules, b + 2 * r))
+        y0 = aesenc(y0, k)
+        y1 = aesenc(y1, k)
+        y2 = aesenc(y2, k)
+        y3 = aesenc(y3, k)
+    k = broadcast_wide(load128(schedules, a + 20))
+    x0, x1, x2, x3 = aesenclast(x0, k), aesenclast(x1, k), aesenclast(x2, k), aesenclast(x3, k)
+    k = broadcast_wide(load128(schedules, b + 20))
+    y0, y1, y2, y3 = aesenclast(y0, k), aesenclast(y1, k), aesenclast(y2, k), aesenclast(y3, k)
+    return x0, x1, x2, x3, y0, y1, y2, y3

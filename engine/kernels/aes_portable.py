@@ -19,10 +19,12 @@ from numba.extending import intrinsic
 from engine.kernels import aes_circuit as circuit
 from engine.kernels import inline, shared
 from engine.kernels.simd import (
+    WIDE_BLOCKS,
     WIDE_WORDS,
     high_halves,
     lane,
     load128,
+    load_wide,
     low_halves,
     reverse_bits,
     sequence_wide,
@@ -314,3 +316,19 @@ def clmul(left, right, select):
     """Carry-less product of two 64-bit halves: bit 0 of ``select`` chooses from ``left``, bit 4 from ``right``."""
     low, high = _product(lane(left, select & 1), lane(right, select >> 4))
     return set128(low, high)
+
+
+@inline
+def two_streams(schedules, a, b, counter, scratch):
+    """Key stream blocks ``counter`` .. of the schedules at words ``a`` and ``b``: four wide vectors of each.
+
+    ``scratch`` has room for 8 of them.
+    """
+    w = WIDE_WORDS
+    prg_into(schedules, a, counter, scratch, 0, 4 * WIDE_BLOCKS)
+    prg_into(schedules, b, counter, scratch, 4 * w, 4 * WIDE_BLOCKS)
+    x0, x1 = load_wide(scratch, 0), load_wide(scratch, w)
+    x2, x3 = load_wide(scratch, 2 * w), load_wide(scratch, 3 * w)
+    y0, y1 = load_wide(scratch, 4 * w), load_wide(scratch, 5 * w)
+    y2, y3 = load_wide(scratch, 6 * w), load_wide(scratch, 7 * w)
+    return x0, x1, x2, x3, y0, y1, y2, y3

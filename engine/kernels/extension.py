@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.kernels import inline, kernel
-from engine.kernels.aes import prg_into
+from engine.kernels.aes import prg_into, two_streams
 from engine.kernels.gf128 import accumulate, finish
 from engine.kernels.simd import (
     WIDE_BLOCKS,
@@ -28,6 +28,7 @@ from engine.kernels.transpose import planes_to_rows_at, rows_to_planes_at
 
 SPAN = 64  # blocks of each stream made at a time
 _ROW = 2 * SPAN  # words of one scratch row
+GROUP = 4 * WIDE_BLOCKS  # blocks that are made in registers at a time; divides SPAN
 
 
 @inline
@@ -97,10 +98,84 @@ def _copy(a, a_at, out, out_at, blocks):
 
 
 @inline
+def _subtree(schedules, leaf, hole, counter, scratch, planes, plane, fresh, lines):
+    """The 16 leaves from number ``leaf`` (of all trees) on, for 4 wide vectors, in registers.
+
+    Adds the leaves with bit b set to line b at word ``plane`` of ``planes`` (sets it if ``fresh``), for b = 0..3; their
+    sum goes to the first 4 vectors of ``lines``. ``hole`` = 1 leaves out the first leaf.
+    """
+    w = WIDE_WORDS
+    s0, s1, s2, s3 = zero_wide(), zero_wide(), zero_wide(), zero_wide()
+    a0, a1, a2, a3 = zero_wide(), zero_wide(), zero_wide(), zero_wide()
+    b0, b1, b2, b3 = zero_wide(), zero_wide(), zero_wide(), zero_wide()
+    c0, c1, c2, c3 = zero_wide(), zero_wide(), zero_wide(), zero_wide()
+    d0, d1, d2, d3 = zero_wide(), zero_wide(), zero_wide(), zero_wide()
+    for pair in range(8):
+        at = 22 * (leaf + 2 * pair)
+        x0, x1, x2, x3, y0, y1, y2, y3 = two_streams(schedules, at, at + 22, counter, scratch)
+        if hole == 1 and pair == 0:
+            x0, x1, x2, x3 = zero_wide(), zero_wide(), zero_wide(), zero_wide()
+        a0, a1, a2, a3 = a0 ^ y0, a1 ^ y1, a2 ^ y2, a3 ^ y3
+        x0, x1, x2, x3 = x0 ^ y0, x1 ^ y1, x2 ^ y2, x3 ^ y3
+        s0, s1, s2, s3 = s0 ^ x0, s1 ^ x1, s2 ^ x2, s3 ^ x3
+        if pair & 1:
+            b0, b1, b2, b3 = b0 ^ x0, b1 ^ x1, b2 ^ x2, b3 ^ x3
+        if pair & 2:
+            c0, c1, c2, c3 = c0 ^ x0, c1 ^ x1, c2 ^ x2, c3 ^ x3
+        if pair & 4:
+            d0, d1, d2, d3 = d0 ^ x0, d1 ^ x1, d2 ^ x2, d3 ^ x3
+    _add_vectors(planes, plane, fresh, a0, a1, a2, a3)
+    _add_vectors(planes, plane + _ROW, fresh, b0, b1, b2, b3)
+    _add_vectors(planes, plane + 2 * _ROW, fresh, c0, c1, c2, c3)
+    _add_vectors(planes, plane + 3 * _ROW, fresh, d0, d1, d2, d3)
+    store_wide(lines, 0, s0)
+    store_wide(lines, w, s1)
+    store_wide(lines, 2 * w, s2)
+    store_wide(lines, 3 * w, s3)
+
+
+@inline
+def _add_vectors(out, at, fresh, v0, v1, v2, v3):
+    """Four wide vectors to ``out`` from word ``at``: stored if ``fresh``, else added."""
+    w = WIDE_WORDS
+    if not fresh:
+        v0 ^= load_wide(out, at)
+        v1 ^= load_wide(out, at + w)
+        v2 ^= load_wide(out, at + 2 * w)
+        v3 ^= load_wide(out, at + 3 * w)
+    store_wide(out, at, v0)
+    store_wide(out, at + w, v1)
+    store_wide(out, at + 2 * w, v2)
+    store_wide(out, at + 3 * w, v3)
+
+
+@inline
+def _large_tree(schedules, t, k, hole, offset, count, scratch, lines, planes):
+    """:func:`_tree` for k >= 4 and ``count`` a multiple of GROUP: subtrees of 16 leaves, whose sums are added to the
+    planes of the higher bits."""
+    total = k * _ROW
+    for group in range(0, count, GROUP):
+        at = 2 * group
+        for sub in range(1 << (k - 4)):
+            leaf = (t << k) + 16 * sub
+            plane = t * k * _ROW + at
+            _subtree(schedules, leaf, hole if sub == 0 else 0, offset + group, scratch, planes, plane, sub == 0, lines)
+            s0, s1 = load_wide(lines, 0), load_wide(lines, WIDE_WORDS)
+            s2, s3 = load_wide(lines, 2 * WIDE_WORDS), load_wide(lines, 3 * WIDE_WORDS)
+            for b in range(k - 4):
+                if (sub >> b) & 1:
+                    # the first subtree with this bit has no other bit set
+                    _add_vectors(planes, plane + (4 + b) * _ROW, sub == 1 << b, s0, s1, s2, s3)
+            _add_vectors(lines, total + at, sub == 0, s0, s1, s2, s3)
+    return total
+
+
+@inline
 def _tree(schedules, t, k, hole, offset, count, lines, planes):
     """The planes t * k .. t * k + k - 1 of one tree for ``count`` blocks; returns the line with the sum of all leaves.
 
-    ``lines`` has k + 2 lines of _ROW words: line l holds a finished left half of size 2^l, the last what is in hand.
+    For small trees and odd ends. ``lines`` has k + 2 lines of _ROW words: line l holds a finished left half of size
+    2^l, the last what is in hand.
     """
     leaves = 1 << k
     hand = (k + 1) * _ROW
@@ -122,7 +197,7 @@ def _tree(schedules, t, k, hole, offset, count, lines, planes):
 
 
 @kernel
-def extend(start, stop, schedules, trees, k, hole, offset, x, d, masks, rows, column, last):
+def extend(start, stop, schedules, trees, k, hole, offset, x, d, masks, rows, column, last, folding, chi_schedule):
     """Blocks start..stop of the 128 columns of all trees (section 6.1), as rows (6.3).
 
     ``hole`` = 0, bit holder: all leaves are used, d_t = u_t ^ x is written, and bit 0 of row a becomes bit a of ``x``.
@@ -130,15 +205,23 @@ def extend(start, stop, schedules, trees, k, hole, offset, x, d, masks, rows, co
     0 of the rows becomes 0. Column 0 as it was before goes to ``column``; the sacrificial block, the last of
     ``blocks`` = len(column) / 2, has no rows: its 128 columns go to ``last``. Control flow and addresses depend on
     public values only. ``schedules`` uint64 (trees * 2^k * 22,); x and d have ``blocks`` blocks a stream.
+
+    Returns what :func:`fold_rows` gives for these blocks and ``chi_schedule`` if ``folding`` is 1.
     """
+    sums = np.zeros(6 * 128, dtype=np.uint64)
+    chi = np.empty(_ROW, dtype=np.uint64)
     blocks = column.shape[0] // 2
     lines = np.empty((k + 2) * _ROW, dtype=np.uint64)
     planes = np.empty(128 * _ROW, dtype=np.uint64)
     square = np.zeros(128 * WIDE_WORDS, dtype=np.uint64)
+    scratch = np.empty(8 * WIDE_WORDS, dtype=np.uint64)
     for first in range(start, stop, SPAN):
         count = min(SPAN, stop - first)
         for t in range(trees):
-            total = _tree(schedules, t, k, hole, offset + first, count, lines, planes)
+            if k >= 4 and count % GROUP == 0:
+                total = _large_tree(schedules, t, k, hole, offset + first, count, scratch, lines, planes)
+            else:
+                total = _tree(schedules, t, k, hole, offset + first, count, lines, planes)
             correction = 2 * (t * blocks + first)
             if hole == 0:
                 _xor_into(lines, total, x, 2 * first, d, correction, count)
@@ -150,6 +233,10 @@ def extend(start, stop, schedules, trees, k, hole, offset, x, d, masks, rows, co
             count -= 1
             for e in range(128):
                 _copy(planes, e * _ROW + 2 * count, last, 2 * e, 1)
+        if folding == 1:
+            prg_into(chi_schedule, 0, first, chi, 0, count)
+            for e in range(128):
+                accumulate(chi, 0, planes, e * _ROW, count, sums, 6 * e)
         if hole == 0:
             _copy(x, 2 * first, planes, 0, count)
         else:
@@ -157,6 +244,16 @@ def extend(start, stop, schedules, trees, k, hole, offset, x, d, masks, rows, co
         for block in range(0, count, WIDE_BLOCKS):
             part = min(WIDE_BLOCKS, count - block)
             planes_to_rows_at(planes, 2 * block, _ROW, part, square, rows, 256 * (first + block))
+    return _finished(sums)
+
+
+@inline
+def _finished(sums):
+    """The reduced folds of 128 columns: uint64 (256,)."""
+    out = np.empty(256, dtype=np.uint64)
+    for e in range(128):
+        store128(out, 2 * e, finish(sums, 6 * e))
+    return out
 
 
 @kernel
@@ -196,7 +293,4 @@ def fold_rows(start, stop, schedule, rows, column):
         _copy(column, 2 * first, planes, 0, count)
         for e in range(128):
             accumulate(chi, 0, planes, e * _ROW, count, sums, 6 * e)
-    out = np.empty(256, dtype=np.uint64)
-    for e in range(128):
-        store128(out, 2 * e, finish(sums, 6 * e))
-    return out
+    return _finished(sums)

@@ -30,7 +30,7 @@ class BitExtension:
         self.x = session.random.blocks(f"bits/{batch}", self.blocks + 1)
         self.shares = Shares.in_pages(len(session.peers), self.count)
         self.columns_v: dict[int, Extension] = {}
-        self.columns_w: dict[int, Extension] = {}
+        self.received: dict[int, np.ndarray] = {}
         self.challenge_out: dict[int, bytes] = {}
         self.challenge_in: dict[int, bytes] = {}
         self.x_fold = b""
@@ -40,7 +40,7 @@ class BitExtension:
         return self.x
 
     def corrections(self) -> None:
-        """COT_D: send the corrections, receive everybody's and compute MACs and keys."""
+        """COT_D: the own MACs; the corrections out and in."""
         session, batch = self.session, self.batch
         for place, peer in enumerate(session.peers):
             d, self.columns_v[peer] = softspoken.extend_bits(
@@ -54,17 +54,9 @@ class BitExtension:
             self._challenge(self.challenge_out, peer, session.party, d, peer)
         if session.params.fiat_shamir:
             self.prove(self.challenge_out)
-        for place, peer in enumerate(session.peers):
-            d = session.channel.recv(peer, "COT_D", np.uint64, self.shape, a=batch)
-            self._challenge(self.challenge_in, session.party, peer, d, peer)
-            self.columns_w[peer] = softspoken.extend_keys(
-                self.correlation.keys[peer],
-                self.correlation.alpha,
-                d,
-                self.offset,
-                session.workers,
-                self.shares.keys[place],
-            )
+        for peer in session.peers:
+            self.received[peer] = session.channel.recv(peer, "COT_D", np.uint64, self.shape, a=batch)
+            self._challenge(self.challenge_in, session.party, peer, self.received[peer], peer)
         if not session.params.fiat_shamir:  # else the proofs came with the corrections, in one flight
             session.channel.round("COT_D")
 
@@ -89,20 +81,37 @@ class BitExtension:
         if not session.params.fiat_shamir:
             received = dict.fromkeys(session.peers, self.coins.open("cot", batch))
             self.prove(received)
+        folds = {peer: self.keys(peer, received[peer]) for peer in session.peers}
         x_folds = session.collect("COT_X", self.x_fold, 16, a=batch)
         for peer in session.peers:
             theirs = session.recv_bytes(peer, "COT_V", 32, a=batch)
-            x_fold = np.frombuffer(x_folds[peer], np.uint64)
-            expected = self._expected(received[peer], peer, x_fold)
+            expected = self._expected(folds[peer], np.frombuffer(x_folds[peer], np.uint64))
             ok = same(theirs, self.digest(session.party, peer, expected))
             session.require(ok, "COT_V", "the extension's consistency check failed", peer)
 
-    def _expected(self, challenge: bytes, peer: int, x_fold: np.ndarray) -> np.ndarray:
+    def alpha_for(self, peer: int) -> np.ndarray:
+        """The own punctured points in the pair with ``peer``: honest parties have one global key for all."""
+        return self.correlation.alpha
+
+    def keys(self, peer: int, challenge: bytes) -> np.ndarray:
+        """K of the pair from the peer's corrections; returns F of its columns W, folded in the same pass."""
+        place = self.session.peers.index(peer)
+        _, folds = softspoken.extend_keys(
+            self.correlation.keys[peer],
+            self.alpha_for(peer),
+            self.received.pop(peer),
+            self.offset,
+            self.session.workers,
+            self.shares.keys[place],
+            challenge,
+        )
+        return folds
+
+    def _expected(self, folds: np.ndarray, x_fold: np.ndarray) -> np.ndarray:
         """E_e = F(W_e) xor (bit e of D) X."""
         bits = np.unpackbits(self.session.delta.view(np.uint8), bitorder="little").astype(np.uint64)
         mask = (np.uint64(0) - bits)[:, None]
-        folded = softspoken.fold(challenge, self.columns_w[peer], self.session.workers)
-        return folded ^ (mask & x_fold[None, :])
+        return folds ^ (mask & x_fold[None, :])
 
     def digest(self, i: int, j: int, folded: np.ndarray) -> bytes:
         """v_{i,j} from the 128 folds."""

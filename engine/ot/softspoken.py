@@ -69,7 +69,7 @@ def extend_bits(
     d = np.empty((trees, blocks, 2), dtype=np.uint64)
     unused = np.zeros(COLUMNS, dtype=np.uint64)
     out = _extension(blocks, rows)
-    _run(workers, blocks, (flat(schedules), trees, k, 0, offset, flat(x), d.reshape(-1), unused), out)
+    _run(workers, blocks, (flat(schedules), trees, k, 0, offset, flat(x), d.reshape(-1), unused), out, None)
     return d, out
 
 
@@ -80,10 +80,12 @@ def extend_keys(
     offset: int,
     workers: Workers = ONE,
     rows: Words | None = None,
-) -> Extension:
-    """Key holder: uint64 (T, q, 22), alpha uint8 (T,), d (T, nb + 1, 2) -> K, whose LSBs are 0.
+    chi: bytes | None = None,
+) -> tuple[Extension, Words]:
+    """Key holder: uint64 (T, q, 22), alpha uint8 (T,), d (T, nb + 1, 2) -> K, whose LSBs are 0, and its :func:`fold`.
 
     The entry of leaf alpha_t is never used, whatever it holds. With ``rows`` (128 * nb, 2) these are written there.
+    Without ``chi`` the fold is zero.
     """
     trees, k = _shape(schedules)
     if d.ndim != 3 or d.shape[0] != trees or alpha.shape != (trees,):
@@ -94,11 +96,12 @@ def extend_keys(
     out = _extension(blocks, rows)
     try:
         extension.relabel(moved, trees, k, masks)
-        _run(workers, blocks, (moved, trees, k, 1, offset, np.zeros(2, np.uint64), flat(d), masks), out)
+        arguments = (moved, trees, k, 1, offset, np.zeros(2, np.uint64), flat(d), masks)
+        folds = _run(workers, blocks, arguments, out, chi)
     finally:
         moved[:] = 0
         masks[:] = 0
-    return out
+    return out, folds
 
 
 def fold(chi: bytes, columns: Extension, workers: Workers = ONE) -> Words:
@@ -128,6 +131,11 @@ def _extension(blocks: int, rows: Words | None) -> Extension:
     return Extension(target, np.empty((blocks, 2), dtype=np.uint64), np.empty((COLUMNS, 2), dtype=np.uint64))
 
 
-def _run(workers: Workers, blocks: int, arguments: tuple[Any, ...], out: Extension) -> None:
+def _run(workers: Workers, blocks: int, arguments: tuple[Any, ...], out: Extension, chi: bytes | None) -> Words:
     arrays = (out.rows.reshape(-1), out.column.reshape(-1), out.last.reshape(-1))
-    workers.run(extension.extend, blocks, *arguments, *arrays, align=extension.SPAN)
+    folding = (0, np.zeros(22, np.uint64)) if chi is None else (1, key_schedule(chi))
+    parts = workers.run(extension.extend, blocks, *arguments, *arrays, *folding, align=extension.SPAN)
+    total = np.zeros((COLUMNS, 2), np.uint64) if chi is None else out.last.copy()
+    for part in parts:
+        total ^= part.reshape(COLUMNS, 2)
+    return total

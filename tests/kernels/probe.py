@@ -22,7 +22,7 @@ def extension(k: int) -> list[np.ndarray]:
     alpha = np.random.default_rng(k + 1).integers(0, leaves, trees).astype(np.uint8)
     x = random_blocks(k, 70, 2)
     d, v = softspoken.extend_bits(schedules, x, 5)
-    w = softspoken.extend_keys(schedules, alpha, d, 5)
+    w, _ = softspoken.extend_keys(schedules, alpha, d, 5)
     return [d, v.rows, v.column, v.last, w.rows, w.column, w.last, softspoken.fold(SEED, v), softspoken.fold(SEED, w)]
 
 

@@ -120,26 +120,12 @@ class OtherKeyConsistently(OtherKeyTowards):
 
     def authenticated_bits(self, batch):
         from engine.mpc.authenticated_bits import BitExtension
-        from engine.ot import softspoken
 
         pre = self
 
         class Extension(BitExtension):
-            def corrections(self):
-                """The keys of the last pair again, under its own alphas."""
-                super().corrections()
-                self.columns_w[pre.last] = softspoken.extend_keys(
-                    self.correlation.keys[pre.last],
-                    pre.alphas[pre.last],
-                    self.last_d,
-                    self.offset,
-                    rows=self.shares.keys[self.session.peers.index(pre.last)],
-                )
-
-            def _challenge(self, table, i, j, d, peer):
-                if peer == pre.last and i == self.session.party:
-                    self.last_d = d
-                super()._challenge(table, i, j, d, peer)
+            def alpha_for(self, peer):
+                return pre.alphas[peer]
 
         extension = Extension(self.session, self.correlation, self.coins, batch)
         extension.corrections()

@@ -37,7 +37,7 @@ def same(left: softspoken.Extension, right: softspoken.Extension) -> bool:
 def test_relation_of_every_column(setup, blocks):
     x = random_blocks(blocks, blocks, 2)
     d, v = extend_bits(setup.all, x, OFFSET)
-    w = extend_keys(setup.punctured, setup.alpha, d, OFFSET)
+    w, _ = extend_keys(setup.punctured, setup.alpha, d, OFFSET)
     assert d.shape == (128 // setup.k, blocks, 2) and v.rows.shape == w.rows.shape == (128 * (blocks - 1), 2)
     assert np.array_equal(planes(v), planes(w) ^ (setup.masks[:, None, None] & x))
 
@@ -59,7 +59,8 @@ def test_the_missing_leaf_is_not_used(setup4):
     other = setup4.punctured.copy()
     for t, hole in enumerate(setup4.alpha):
         other[t, hole] = 0
-    assert same(extend_keys(setup4.punctured, setup4.alpha, d, 3), extend_keys(other, setup4.alpha, d, 3))
+    first, second = (extend_keys(schedules, setup4.alpha, d, 3)[0] for schedules in (setup4.punctured, other))
+    assert same(first, second)
 
 
 def test_arguments_are_not_changed(setup4):
@@ -71,11 +72,11 @@ def test_arguments_are_not_changed(setup4):
 def test_threads_do_not_change_results(setup):
     x = random_blocks(4, 300, 2)
     d, v = extend_bits(setup.all, x, 2)
-    w = extend_keys(setup.punctured, setup.alpha, d, 2)
+    w, _ = extend_keys(setup.punctured, setup.alpha, d, 2)
     with Workers(4) as four:
         d4, v4 = extend_bits(setup.all, x, 2, four)
         assert np.array_equal(d4, d) and same(v4, v)
-        assert same(extend_keys(setup.punctured, setup.alpha, d, 2, four), w)
+        assert same(extend_keys(setup.punctured, setup.alpha, d, 2, four)[0], w)
         assert np.array_equal(fold(CHI, v, four), fold(CHI, v))
         assert np.array_equal(fold_stream(CHI, x, four), fold_stream(CHI, x))
 
@@ -106,9 +107,19 @@ def test_folds(setup4, blocks):
         assert folded == expected
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 17, 65, 130])
+def test_keys_and_their_fold_in_one_pass(setup, blocks):
+    """The same as folding afterwards, on any number of threads."""
+    d = random_blocks(21, 128 // setup.k, blocks, 2)
+    w, folds = extend_keys(setup.punctured, setup.alpha, d, OFFSET, chi=CHI)
+    assert np.array_equal(folds, fold(CHI, w))
+    with Workers(4) as four:
+        assert np.array_equal(extend_keys(setup.punctured, setup.alpha, d, OFFSET, four, chi=CHI)[1], folds)
+
+
 def check_values(setup, x, d, v, claimed) -> tuple[np.ndarray, np.ndarray]:
     """Both sides of 6.2: F(V_e) and E_e from the key holder's columns for the corrections ``d``."""
-    w = extend_keys(setup.punctured, setup.alpha, d, OFFSET)
+    w, _ = extend_keys(setup.punctured, setup.alpha, d, OFFSET)
     return fold(CHI, v), fold(CHI, w) ^ (setup.masks[:, None] & fold_stream(CHI, claimed))
 
 
@@ -156,7 +167,7 @@ def test_rows_follow_the_lsb_convention(setup):
     extension = Extension(setup.k)
     x = random_blocks(12, 10, 2)
     d, v = extend_bits(extension.all, x, OFFSET)
-    w = extend_keys(extension.punctured, extension.alpha, d, OFFSET)
+    w, _ = extend_keys(extension.punctured, extension.alpha, d, OFFSET)
     macs, keys = v.rows, w.rows
     delta = np.packbits(bits, bitorder="little").view(np.uint64)
     x_bits = np.unpackbits(x[:9].view(np.uint8).reshape(-1), bitorder="little").astype(np.uint64)
@@ -171,9 +182,9 @@ def test_rows_into_a_given_array(setup4):
     out = np.zeros((2, 256, 2), dtype=np.uint64)
     d, v = extend_bits(setup4.all, x, 4, rows=out[1])
     assert np.array_equal(out[1], extend_bits(setup4.all, x, 4)[1].rows) and not out[0].any()
-    w = extend_keys(setup4.punctured, setup4.alpha, d, 4, rows=out[0])
+    w, _ = extend_keys(setup4.punctured, setup4.alpha, d, 4, rows=out[0])
     assert w.rows.base is out or np.shares_memory(w.rows, out)
-    assert np.array_equal(out[0], extend_keys(setup4.punctured, setup4.alpha, d, 4).rows)
+    assert np.array_equal(out[0], extend_keys(setup4.punctured, setup4.alpha, d, 4)[0].rows)
     assert v.rows.shape == (256, 2)
 
 

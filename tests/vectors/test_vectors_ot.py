@@ -80,7 +80,7 @@ def batch():
     delta = np.unpackbits(np.frombuffer(bytes.fromhex(given["D_1"]), dtype=np.uint8), bitorder="little")
     alpha = (delta.reshape(32, 4) << np.arange(4)).sum(axis=1).astype(np.uint8)
     d, v = softspoken.extend_bits(schedules, x, given["off"])
-    w = softspoken.extend_keys(schedules, alpha, d, given["off"])
+    w, _ = softspoken.extend_keys(schedules, alpha, d, given["off"])
     return given, expected, x, delta, alpha, d, v, w
 
 
