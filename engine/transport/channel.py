@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.errors import RunError
 from engine.transport.frame import HEADER_BYTES, Header, pack, part_of
-from engine.transport.inbox import Inbox
+from engine.transport.inbox import Inbox, Incoming
 
 NO_SESSION = bytes(8)
 
@@ -55,6 +55,26 @@ class Stats:
     rounds: int = 0
     seconds: float = 0.0
     phases: dict[str, PhaseStats] = field(default_factory=dict)
+
+
+class IncomingArray:
+    """A message on its way: rows along the first axis become valid from the first to the last."""
+
+    def __init__(self, incoming: Incoming, dtype: np.dtype, shape: tuple[int, ...], timeout: float) -> None:
+        self._incoming = incoming
+        self._dtype, self._shape = dtype, shape
+        self._row = math.prod(shape[1:]) * dtype.itemsize
+        self._timeout = timeout
+
+    def wait(self, rows: int) -> int:
+        """Return, when at least ``rows`` rows are here, how many are. Raises what :meth:`Channel.recv` raises."""
+        ready = self._incoming.wait(rows * self._row, self._timeout)
+        return ready // self._row if self._row else self._shape[0]
+
+    @property
+    def array(self) -> np.ndarray:
+        """The whole array, of which the rows that :meth:`wait` told of are valid; exists after its first return."""
+        return self._incoming.data.view(self._dtype).reshape(self._shape)
 
 
 class Channel:
@@ -129,6 +149,26 @@ class Channel:
         expected = self._expected(from_, label, math.prod(shape) * dtype.itemsize, a, b)
         data = self.inbox.take(self.places[from_], expected, self.timeout)
         return data.view(dtype).reshape(shape)
+
+    def open(
+        self, from_: int, label: str, dtype: Any, shape: int | tuple[int, ...], a: int = 0, b: int = 0
+    ) -> IncomingArray:
+        """Ask for one message like :meth:`recv`, to work on its first rows while the others are still to come::
+
+            rows = channel.open(peer, "ROWS", np.uint64, (count, 4), a=execution)
+            done = 0
+            while done < count:
+                ready = rows.wait(done + 1)
+                work(rows.array[done:ready])
+                done = ready
+
+        Asking early is worth something by itself: what is asked for needs no room in the window. Every message that was
+        asked for must be waited for to its end, or the session ended.
+        """
+        dtype = np.dtype(dtype)
+        shape = (shape,) if isinstance(shape, int) else shape
+        expected = self._expected(from_, label, math.prod(shape) * dtype.itemsize, a, b)
+        return IncomingArray(self.inbox.open(self.places[from_], expected), dtype, shape, self.timeout)
 
     def flush(self) -> None:
         """Return when everything sent so far was handed to the peers."""

@@ -28,7 +28,7 @@ log = logging.getLogger("polytune")
 #: A request may be held this long while the window is full or while this party is not there yet.
 HOLD = 5.0
 #: A body is read and hashed in parts of this size.
-PART = 256 << 10
+PART = 1 << 20
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -172,6 +172,8 @@ def read_body(incoming: Request, view: memoryview) -> str:
     size = view.nbytes
     connection = incoming.environ.get(CONNECTION)
     deadline = time.monotonic() + chunk_seconds(size)
+    if connection is not None:
+        connection.socket.settimeout(chunk_seconds(size))
     stream: Any = incoming.environ["wsgi.input"]
     # cheroot's length-checking wrapper has no readinto, the reader under it has; keep the wrapper's count right.
     reader: Any = getattr(stream, "rfile", None)
@@ -179,8 +181,8 @@ def read_body(incoming: Request, view: memoryview) -> str:
     digest = hashlib.sha256()
     got = 0
     while got < size:
-        if connection is not None:
-            connection.socket.settimeout(max(0.001, deadline - time.monotonic()))
+        if time.monotonic() > deadline:
+            raise ApiError("bad_request", f"the body took too long: {got} of {size} bytes came")
         part = view[got : got + PART]
         if direct:
             count = reader.readinto(part)
