@@ -195,6 +195,18 @@ else:
 
 
 @inline
+def hash1_wide(hk_low, hk_high, index, tweak_high, x):
+    """:func:`hash1` of each block of a wide vector, under the tweaks (index, tweak_high), (index + 1, tweak_high) ..."""
+    return _hash_one(counters_wide(index) ^ broadcast_wide(set128(hk_low, hk_high ^ tweak_high)), x)
+
+
+@inline
+def hash2_wide(hk_low, hk_high, index, tweak_high, x0, x1):
+    """:func:`hash1_wide` of two vectors under the same tweaks."""
+    return _hash_two(counters_wide(index) ^ broadcast_wide(set128(hk_low, hk_high ^ tweak_high)), x0, x1)
+
+
+@inline
 def expand_into(key, out, position):
     """Write the 11 round keys of ``key`` to the words ``position`` .. ``position`` + 21 of ``out``."""
     store128(out, position, key)

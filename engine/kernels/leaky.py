@@ -12,9 +12,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.kernels import inline, kernel
+from engine.kernels import NATIVE, inline, kernel
 from engine.kernels.aes import hash1, hash1x2, hash2, hash2x2
-from engine.kernels.simd import lane, load128, mask128, set128, store128
+from engine.kernels.simd import (
+    WIDE_BLOCKS,
+    block_of,
+    broadcast_wide,
+    lane,
+    load128,
+    load_wide,
+    mask128,
+    set128,
+    store128,
+    store_wide,
+    swap_halves,
+)
 
 U = np.uint64
 ONE = np.uint64(1)
@@ -45,6 +57,77 @@ def _terms(d, macs, keys, stride, peers, count, i):
     return c, s ^ (mask128(macs[2 * i] & ONE) & c)
 
 
+if NATIVE and WIDE_BLOCKS > 1:
+    from engine.kernels.aes_native import hash1_wide, hash2_wide
+
+    @inline
+    def _wide_mask(rows):
+        """All ones in the blocks whose LSB is set, zeros in the others."""
+        ones = broadcast_wide(set128(~U(0), U(0)))
+        low = ((rows & broadcast_wide(set128(ONE, U(0)))) + ones) ^ ones
+        return low | swap_halves(low)
+
+    @inline
+    def _wide_product_share(d, macs, keys, stride, peers, at):
+        total = _wide_mask(load_wide(macs, at)) & d
+        for p in range(peers):
+            total = total ^ load_wide(macs, p * stride + at) ^ load_wide(keys, p * stride + at)
+        return total
+
+    @inline
+    def _put_wide(out, at, value, words):
+        if words == 2:
+            store_wide(out, 2 * at, value)
+        else:
+            for j in range(WIDE_BLOCKS):
+                out[at + j] = lane(block_of(value, j), 0)
+
+    @inline
+    def _garble_wide(i, stop, hk, index, tweaks, delta, macs, keys, stride, peers, count, g, s, words):
+        """The triples from i on, as many as fill wide vectors; returns the first that is left."""
+        d = broadcast_wide(load128(delta, 0))
+        while i + WIDE_BLOCKS <= stop:
+            c = _wide_product_share(d, macs, keys, stride, peers, 2 * (count + i))
+            total = _wide_product_share(d, macs, keys, stride, peers, 2 * (2 * count + i))
+            total = total ^ (_wide_mask(load_wide(macs, 2 * i)) & c)
+            for p in range(peers):
+                x = load_wide(keys, p * stride + 2 * i)
+                h0, h1 = hash2_wide(hk[0], hk[1], index + U(i), tweaks[p], x, x ^ d)
+                _put_wide(g, p * count + i, h0 ^ h1 ^ c, words)
+                total = total ^ h0
+            _put_wide(s, i, total, words)
+            i += WIDE_BLOCKS
+        return i
+
+    @inline
+    def _evaluate_wide(i, stop, hk, index, tweak, macs, g, s, words):
+        """The triples from i on, as many as fill wide vectors; returns the first that is left."""
+        while i + WIDE_BLOCKS <= stop:
+            x = load_wide(macs, 2 * i)
+            h = hash1_wide(hk[0], hk[1], index + U(i), tweak, x)
+            if words == 2:
+                masked = _wide_mask(x) & load_wide(g, 2 * i)
+                store_wide(s, 2 * i, load_wide(s, 2 * i) ^ h ^ masked)
+            else:
+                for j in range(WIDE_BLOCKS):
+                    mask = U(0) - (lane(block_of(x, j), 0) & ONE)
+                    s[i + j] ^= lane(block_of(h, j), 0) ^ (mask & g[i + j])
+            i += WIDE_BLOCKS
+        return i
+
+else:
+
+    @inline
+    def _garble_wide(i, stop, hk, index, tweaks, delta, macs, keys, stride, peers, count, g, s, words):
+        """There are no wide vectors here."""
+        return i
+
+    @inline
+    def _evaluate_wide(i, stop, hk, index, tweak, macs, g, s, words):
+        """There are no wide vectors here."""
+        return i
+
+
 @kernel
 def garble(start, stop, hk, index, tweaks, delta, macs, keys, stride, peers, count, g, s, words):
     """Steps 1 to 3 up to what depends on peers: G of every peer, uint64 (peers * count * words,), and S.
@@ -53,7 +136,7 @@ def garble(start, stop, hk, index, tweaks, delta, macs, keys, stride, peers, cou
     XOR_p tr(H(K_p)). ``hk`` two words, ``index`` number of triple 0 of the batch, ``tweaks`` high tweak words by peer.
     """
     d = load128(delta, 0)
-    i = start
+    i = _garble_wide(start, stop, hk, index, tweaks, delta, macs, keys, stride, peers, count, g, s, words)
     while i + 1 < stop:
         c0, s0 = _terms(d, macs, keys, stride, peers, count, i)
         c1, s1 = _terms(d, macs, keys, stride, peers, count, i + 1)
@@ -82,7 +165,7 @@ def garble(start, stop, hk, index, tweaks, delta, macs, keys, stride, peers, cou
 @kernel
 def evaluate(start, stop, hk, index, tweak, macs, g, s, words):
     """Step 3, a peer's part: S ^= tr(H(M)) xor x * G; ``macs`` are those of this peer."""
-    i = start
+    i = _evaluate_wide(start, stop, hk, index, tweak, macs, g, s, words)
     while i + 1 < stop:
         low = index + U(i)
         h0, h1 = hash1x2(hk[0], hk[1], low, tweak, low + ONE, tweak, load128(macs, 2 * i), load128(macs, 2 * i + 2))
