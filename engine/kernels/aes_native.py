@@ -196,7 +196,7 @@ else:
 
 @inline
 def hash1_wide(hk_low, hk_high, index, tweak_high, x):
-    """:func:`hash1` of each block of a wide vector, under the tweaks (index, tweak_high), (index + 1, tweak_high) ..."""
+    """:func:`hash1` of each block of a wide vector under the tweaks (index, tweak_high), (index + 1, tweak_high) ..."""
     return _hash_one(counters_wide(index) ^ broadcast_wide(set128(hk_low, hk_high ^ tweak_high)), x)
 
 
