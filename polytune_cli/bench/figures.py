@@ -70,16 +70,19 @@ class Figures:
 
     case: str
     and_gates: int
+    circuit_bytes: int
     measurement: Measurement
     transport: str
     totals: list[float] = field(default_factory=list)
 
     @classmethod
-    def of_runs(cls, case: str, and_gates: int, runs: Sequence[Measurement], transport: str) -> Figures:
+    def of_runs(
+        cls, case: str, and_gates: int, circuit_bytes: int, runs: Sequence[Measurement], transport: str
+    ) -> Figures:
         """Choose the median run (the faster of the middle two)."""
         ordered = sorted(runs, key=lambda run: run.total)
         totals = [round(run.total, 6) for run in runs]
-        return cls(case, and_gates, ordered[(len(ordered) - 1) // 2], transport, totals)
+        return cls(case, and_gates, circuit_bytes, ordered[(len(ordered) - 1) // 2], transport, totals)
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints."""
@@ -98,6 +101,7 @@ class Figures:
             "ands_per_second": round(self.and_gates / run.total, 1) if run.total else 0.0,
             "cpu_seconds": [party.cpu_seconds for party in run.parties],
             "peak_rss_bytes": list(run.peak_rss),
+            "circuit_bytes": self.circuit_bytes,
             "compile_seconds": round(run.compile_seconds, 6),
             "kernel_seconds": round(run.kernel_seconds, 6),
             "totals": self.totals,
@@ -124,6 +128,7 @@ def print_figures(figures: Figures, title: str) -> None:
     table.add_row("sent by each party", ", ".join(human_bytes(count) for count in record["bytes_sent"]))
     table.add_row("rounds", str(record["rounds"]))
     table.add_row("peak memory of each process", ", ".join(human_bytes(c) for c in record["peak_rss_bytes"]))
+    table.add_row("of it the circuit", human_bytes(record["circuit_bytes"]))
     table.add_row("not counted: circuit", human_seconds(record["compile_seconds"]))
     table.add_row("not counted: kernels", human_seconds(record["kernel_seconds"]))
     console = Console(highlight=False)

@@ -66,7 +66,8 @@ def measure_threads(spec: CaseSpec, repeat: int, options: dict[str, Any], log: L
         log(f"run {number + 1} of {repeat}")
         parties = _threads_once(case, expected, options)
         runs.append(Measurement(parties, [peak_rss_bytes()], compile_seconds, kernel_seconds))
-    return Figures.of_runs(spec.name, case.circuit.and_gates, runs, "http, one process")
+    circuit = case.circuit
+    return Figures.of_runs(spec.name, circuit.and_gates, circuit.circuit_bytes, runs, "http, one process")
 
 
 def _threads_once(case: Case, expected: np.ndarray, options: dict[str, Any]) -> list[PartyFigures]:
@@ -105,13 +106,13 @@ def measure_processes(spec: CaseSpec, repeat: int, options: dict[str, Any], log:
     log("compiling the circuit for the plain answer")
     case, _ = prepare(spec)
     expected = case.evaluate()
-    parties, and_gates = case.parties, case.circuit.and_gates
+    parties, and_gates, circuit_bytes = case.parties, case.circuit.and_gates, case.circuit.circuit_bytes
     del case
     runs = []
     for number in range(repeat):
         log(f"run {number + 1} of {repeat}: every process compiles its circuit and loads its kernels")
         runs.append(_processes_once(spec, parties, expected, options, wire))
-    return Figures.of_runs(spec.name, and_gates, runs, "http, one process a party")
+    return Figures.of_runs(spec.name, and_gates, circuit_bytes, runs, "http, one process a party")
 
 
 def _processes_once(

@@ -34,6 +34,7 @@ FIELDS = {
     "ands_per_second",
     "cpu_seconds",
     "peak_rss_bytes",
+    "circuit_bytes",
 }
 
 
@@ -52,7 +53,7 @@ def figures(*options: str) -> dict[str, Any]:
     assert len(record["bytes_sent"]) == record["parties"]
     assert record["bytes_per_and"] == pytest.approx(sum(record["bytes_sent"]) / record["and_gates"], abs=0.001)
     assert record["ands_per_second"] == pytest.approx(record["and_gates"] / record["seconds"]["total"], rel=0.01)
-    assert min(record["peak_rss_bytes"]) > 10_000_000
+    assert min(record["peak_rss_bytes"]) > max(10_000_000, record["circuit_bytes"])
     assert record["rounds"] >= 10
     return record
 
@@ -60,6 +61,7 @@ def figures(*options: str) -> dict[str, Any]:
 def test_and_in_memory() -> None:
     record = figures("and", "--ands", "5000", "--parties", "3", "--repeat", "2", "--k", "2", "--threads", "1")
     assert (record["case"], record["and_gates"], record["parties"]) == ("and", 5000, 3)
+    assert record["circuit_bytes"] == 9 * 15_000 + 4 * 128  # each AND gate reads two XOR gates
     assert len(record["totals"]) == 2 and len(record["peak_rss_bytes"]) == 1
 
 
@@ -159,10 +161,11 @@ def test_the_median_run_is_reported() -> None:
     def run(total: float) -> Measurement:
         return Measurement([PartyFigures(total, {"setup": 0.5}, 100, 12)] * 2, [1, 1], 0.1, 0.2)
 
-    record = Figures.of_runs("and", 10, [run(3.0), run(1.0), run(2.0), run(9.0)], "memory").to_json()
+    record = Figures.of_runs("and", 10, 270, [run(3.0), run(1.0), run(2.0), run(9.0)], "memory").to_json()
     assert record["seconds"]["total"] == 2.0
     assert record["totals"] == [3.0, 1.0, 2.0, 9.0]
     assert record["bytes_per_and"] == 20.0
+    assert record["circuit_bytes"] == 270
 
 
 @pytest.mark.parametrize("options", [[], ["--transport", "http", "--processes"]], ids=["memory", "http"])
