@@ -10,13 +10,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.kernels import kernel
+from engine.kernels import inline, kernel
 from engine.kernels.aes import hash1x2, hash2x2
-from engine.kernels.simd import load128, mask128, store128
+from engine.kernels.simd import high128, join128, load128, load256, low128, mask128, store128, store256
 
 # Indices are unsigned: numba would test signed ones for counting from the end.
 U = np.uint64
 ZERO, ONE, TWO, FOUR = U(0), U(1), U(2), U(4)
+
+
+@inline
+def _hand_out(state, at_a, at_b, at_o, fresh_m, fresh_k, source, macs_a, keys_a, macs_b, keys_b, to):
+    """An AND gate and one peer; the result may take the slot of an operand, so both are read first."""
+    of_a, of_b = load256(state, at_a), load256(state, at_b)
+    store256(state, at_o, join128(load128(fresh_m, source), load128(fresh_k, source)))
+    store128(macs_a, to, low128(of_a))
+    store128(keys_a, to, high128(of_a))
+    store128(macs_b, to, low128(of_b))
+    store128(keys_b, to, high128(of_b))
 
 
 @kernel
@@ -53,29 +64,22 @@ def walk_masks(
         a, b, out = U(gates[i]), U(gates[i + ONE]), U(gates[i + TWO])
         at_a, at_b, at_o = n * (a >> ONE), n * (b >> ONE), n * (out >> ONE)
         if out & ONE == ZERO:
-            for p in range(ZERO, n, FOUR):
-                mac = load128(state, at_a + p) ^ load128(state, at_b + p)
-                key = load128(state, at_a + p + TWO) ^ load128(state, at_b + p + TWO)
-                store128(state, at_o + p, mac)
-                store128(state, at_o + p + TWO, key)
+            store256(state, at_o, load256(state, at_a) ^ load256(state, at_b))
+            p = FOUR  # the first peer apart: with two parties a loop costs as much as the work in it
+            while p < n:
+                store256(state, at_o + p, load256(state, at_a + p) ^ load256(state, at_b + p))
+                p += FOUR
         else:
             if g == U(count):
                 break
             opened[k] = np.uint8((state[at_a] ^ x_m[TWO * g]) & ONE)
             opened[U(total) + k] = np.uint8((state[at_b] ^ y_m[TWO * g]) & ONE)
-            to = TWO * k
-            for p in range(ZERO, n, FOUR):
-                store128(macs_a, to, load128(state, at_a + p))
-                store128(keys_a, to, load128(state, at_a + p + TWO))
-                store128(macs_b, to, load128(state, at_b + p))
-                store128(keys_b, to, load128(state, at_b + p + TWO))
-                to += room
-            # The result may take the slot of an operand: all operands first.
-            source = TWO * g
-            for p in range(ZERO, n, FOUR):
-                store128(state, at_o + p, load128(fresh_m, source))
-                store128(state, at_o + p + TWO, load128(fresh_k, source))
-                source += U(fresh_stride)
+            to, source, p = TWO * k, TWO * g, FOUR
+            _hand_out(state, at_a, at_b, at_o, fresh_m, fresh_k, source, macs_a, keys_a, macs_b, keys_b, to)
+            while p < n:
+                at_a, at_b, at_o = at_a + FOUR, at_b + FOUR, at_o + FOUR
+                to, source, p = to + room, source + U(fresh_stride), p + FOUR
+                _hand_out(state, at_a, at_b, at_o, fresh_m, fresh_k, source, macs_a, keys_a, macs_b, keys_b, to)
             g += ONE
             k += ONE
         i += U(3)
@@ -174,8 +178,11 @@ def walk_evaluate(
         sa, sb, so = a >> ONE, b >> ONE, out >> ONE
         at_a, at_b, at_o = n * sa, n * sb, n * so
         if out & ONE == ZERO:
-            for p in range(ZERO, n, TWO):
+            store128(labels, at_o, load128(labels, at_a) ^ load128(labels, at_b))
+            p = TWO
+            while p < n:
                 store128(labels, at_o + p, load128(labels, at_a + p) ^ load128(labels, at_b + p))
+                p += TWO
             lam[so] = lam[sa] ^ lam[sb]
             continue
         bit_a = U(lam[sa]) ^ (a & ONE)
@@ -184,14 +191,15 @@ def walk_evaluate(
         own = TWO * g
         bit_s = (bit_a & macs_b[own]) ^ (bit_b & macs_a[own]) ^ macs_s[own]
         tweak = index + g
-        for p in range(ZERO, n, TWO):
-            at = (p >> ONE) * room + own
+        p, at = ZERO, own
+        while True:
             la, lb = load128(labels, at_a + p), load128(labels, at_b + p)
             ha, hb = hash1x2(hks[p], hks[p + ONE], tweak, own_tweaks[p], tweak, own_tweaks[p + ONE], la, lb)
             v = ha ^ hb ^ load128(macs_s, at)
             v = v ^ (ma & (load128(rows, TWO * at) ^ load128(macs_b, at)))
             v = v ^ (mb & (load128(rows, TWO * at + TWO) ^ la ^ load128(macs_a, at)))
-            for j in range(ZERO, n, TWO):
+            j = ZERO
+            while j < n:
                 if j != p:
                     t = j * (n >> ONE) + p
                     lja, ljb = load128(labels, at_a + j), load128(labels, at_b + j)
@@ -201,10 +209,20 @@ def walk_evaluate(
                     x = U(6) * (((j >> ONE) * ((n >> ONE) - ONE) + place) * U(count) + g)
                     v = v ^ hja ^ hjb ^ load128(cross, x + FOUR)
                     v = v ^ (ma & load128(cross, x)) ^ (mb & load128(cross, x + TWO))
+                j += TWO
             store128(macs_s, at, v)
+            p += TWO
+            if p == n:
+                break
+            at += room
         # The result may take the slot of an operand: all operands first.
-        for p in range(ZERO, n, TWO):
-            store128(labels, at_o + p, load128(macs_s, (p >> ONE) * room + own))
+        p, at = ZERO, own
+        while True:
+            store128(labels, at_o + p, load128(macs_s, at))
+            p += TWO
+            if p == n:
+                break
+            at += room
         bit = (macs_s[own] & ONE) ^ U(beta[g])
         t_bit = (bit_s & ONE) ^ (bit_a & bit_b) ^ bit
         term = load128(keys_s, own) ^ (ma & load128(keys_b, own)) ^ (mb & load128(keys_a, own))

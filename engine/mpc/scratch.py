@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+LINE = 64
+
 
 class Scratch:
     """Room for blocks and gates. Taking and giving back avoids fresh pages, which cost more than the work in them."""
@@ -34,10 +36,11 @@ class Scratch:
         self._all, self._free = [], []
 
     def _take(self, size: int) -> np.ndarray:
-        fitting = [k for k, array in enumerate(self._free) if size <= array.nbytes <= 2 * size + 4096]
+        fitting = [k for k, array in enumerate(self._free) if size + LINE <= array.nbytes <= 2 * size + 4096]
         if fitting:
             root = self._free.pop(min(fitting, key=lambda k: self._free[k].nbytes))
         else:
-            root = np.empty(size, np.uint8)
+            root = np.empty(size + LINE, np.uint8)
             self._all.append(root)
-        return root[:size]
+        start = -root.ctypes.data % LINE  # vectors of a whole cache line must not straddle two
+        return root[start : start + size]
