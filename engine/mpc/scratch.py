@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-LINE = 64
+PAGE = 4096
+#: Arrays begin this much apart modulo a page, a whole number of cache lines: kernels go through many of them in step,
+#: and equal places in a page would push each other out of the first cache.
+STAGGER = 5 * 64
 
 
 class Scratch:
@@ -25,22 +28,20 @@ class Scratch:
     def give(self, *arrays: np.ndarray) -> None:
         """What :meth:`blocks` or :meth:`words` returned (or a view of it) is not needed any more."""
         for array in arrays:
-            root = array if array.base is None else array.base
-            assert any(root is known for known in self._all)
-            self._free.append(root)
+            self._free.append(next(room for room in self._all if room.base is array.base))
 
     def wipe(self) -> None:
         """Overwrite and forget everything."""
-        for array in self._all:
-            array.fill(0)
+        for room in self._all:
+            room.fill(0)
         self._all, self._free = [], []
 
     def _take(self, size: int) -> np.ndarray:
-        fitting = [k for k, array in enumerate(self._free) if size + LINE <= array.nbytes <= 2 * size + 4096]
+        fitting = [k for k, room in enumerate(self._free) if size <= room.nbytes <= 2 * size + PAGE]
         if fitting:
-            root = self._free.pop(min(fitting, key=lambda k: self._free[k].nbytes))
-        else:
-            root = np.empty(size + LINE, np.uint8)
-            self._all.append(root)
-        start = -root.ctypes.data % LINE  # vectors of a whole cache line must not straddle two
-        return root[start : start + size]
+            return self._free.pop(min(fitting, key=lambda k: self._free[k].nbytes))[:size]
+        memory = np.empty(size + PAGE, np.uint8)
+        start = (STAGGER * len(self._all) - memory.ctypes.data) % PAGE
+        room = memory[start : start + size]
+        self._all.append(room)
+        return room
