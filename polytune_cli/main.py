@@ -24,6 +24,7 @@ COMMANDS = {
     "stats": "Show the size of a program's circuit and what makes it large.",
     "bench": "Measure the speed of the protocol on this machine.",
     "data": "Make test databases.",
+    "warmup": "Compile all kernels for this processor ahead.",
 }
 _VALUES = {"--log-level", "--log-format"}
 _FLAGS = {"-v", "--verbose", "-vv", "-q", "--quiet", "--json", "--no-color"}

@@ -2,12 +2,9 @@
 
 ``kernel`` compiles a function that Python calls (no GIL, cached on disk); ``inline`` compiles a helper that is
 inlined into kernels. Machine code is kept in a directory of its own per processor and per content of the sources, so
-that neither another machine nor a changed helper can meet stale code:
-
-    $POLYTUNE_CACHE_DIR, else $XDG_CACHE_HOME/polytune, else ~/.cache/polytune, else a directory in $TMPDIR
-
-The directory must belong to the user and be writable by nobody else, because code is loaded from it. If no such
-directory exists, a private temporary one is used, and at the worst nothing is cached: the import never fails.
+that neither another machine nor a changed helper can meet stale code (:mod:`engine.codecache` says where). If there
+is no private, writable place, a temporary one is used, and at the worst nothing is cached: the import never fails.
+:mod:`engine.kernels.warm` compiles everything ahead.
 
 ``NATIVE`` tells whether the AES and carry-less multiplication instructions are used; ``POLYTUNE_PORTABLE_KERNELS=1``
 switches them off. LLVM ends the process when it meets an instruction that the processor lacks, therefore the choice
@@ -22,10 +19,9 @@ import os
 import platform
 import re
 import shutil
-import stat
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,7 +31,12 @@ import numba
 from llvmlite import binding as llvm
 from numba.core import config
 
-__all__ = ["FEATURES", "NATIVE", "cache_directory", "inline", "kernel", "shared"]
+from engine import codecache
+
+__all__ = ["FEATURES", "KERNELS", "NATIVE", "cache_base", "cache_directory", "inline", "kernel", "shared"]
+
+#: Every kernel of this package that is imported, by ``module.function``.
+KERNELS: dict[str, Any] = {}
 
 _settings: Any = config
 _DECORATING = threading.Lock()
@@ -80,50 +81,23 @@ def _machine_identity() -> bytes:
     return "\n".join(parts).encode()
 
 
-def _cache_candidates() -> Iterator[Path]:
-    explicit = os.environ.get("POLYTUNE_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
-    if explicit:
-        yield Path(explicit).absolute()
-    if os.environ.get("XDG_CACHE_HOME"):
-        yield Path(os.environ["XDG_CACHE_HOME"]).absolute() / "polytune"
-    home = os.path.expanduser("~")
-    if os.path.isabs(home):
-        yield Path(home) / ".cache" / "polytune"
-    yield Path(tempfile.gettempdir()) / f"polytune-{_user()}"
-
-
-def _user() -> int:
-    return os.getuid() if hasattr(os, "getuid") else 0
-
-
-def _is_private(directory: Path) -> bool:
-    """True if only this user can write into ``directory``, and if it can be written at all."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = directory.lstat()
-        if not stat.S_ISDIR(status.st_mode):
-            return False
-        if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
-            return False
-        tempfile.TemporaryFile(dir=directory).close()
-    except OSError:
-        return False
-    return True
-
-
 @lru_cache(maxsize=1)
-def _cache_base() -> Path | None:
-    """Directory of this processor's machine code, or None if nothing can be cached."""
+def cache_base() -> tuple[Path | None, bool]:
+    """Directory of this processor's machine code, and whether it outlives the process.
+
+    (None, False) if there is not even a temporary one.
+    """
     name = "kernels-" + hashlib.sha256(_machine_identity()).hexdigest()[:16]
-    for candidate in _cache_candidates():
-        if _is_private(candidate / name):
-            return candidate / name
+    for candidate in codecache.candidates():
+        if codecache.is_private(candidate / name):
+            return candidate / name, True
     try:
         private = tempfile.mkdtemp(prefix="polytune-kernels-")
     except OSError:
-        return None
+        return None, False
     atexit.register(shutil.rmtree, private, ignore_errors=True)
-    return Path(private)
+    # The same layout, so that a process that is given POLYTUNE_CACHE_DIR finds it.
+    return (Path(private) / name, False) if codecache.is_private(Path(private) / name) else (None, False)
 
 
 @cache
@@ -149,7 +123,7 @@ def cache_directory(file: str) -> Path | None:
     Its name holds a digest of the file's source and of everything it imports from this package, directly or not:
     numba itself looks only at the file, and would go on using code with the old text of an inlined helper.
     """
-    base = _cache_base()
+    base, _ = cache_base()
     if base is None:
         return None
     path = Path(file).resolve()
@@ -184,15 +158,26 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function that Python calls. Arguments must always have the same types: one signature per kernel."""
-    return _compile(function, nogil=True, error_model="numpy")
+    """Compile a function that Python calls. Arguments must always have the same types: one signature per kernel.
+
+    It stands in :mod:`engine.kernels.signatures`.
+    """
+    compiled = _compile(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+    package, _, module = function.__module__.rpartition(".")
+    if package == __name__:
+        KERNELS[f"{module}.{function.__name__}"] = compiled
+    return compiled
+
+
+#: Nobody calls helpers from Python: entry points for that would only cost time to compile.
+_HELPER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def inline(function: Callable[..., Any]) -> Any:
     """Compile a helper that is inlined into kernels."""
-    return numba.njit(forceinline=True, error_model="numpy")(function)
+    return numba.njit(forceinline=True, **_HELPER)(function)
 
 
 def shared(function: Callable[..., Any]) -> Any:
     """Compile a large helper that kernels call without inlining it."""
-    return numba.njit(nogil=True, error_model="numpy")(function)
+    return numba.njit(nogil=True, **_HELPER)(function)

@@ -23,6 +23,7 @@ from polytune_cli.bench.local import compare, prepare, warm_kernels
 from polytune_cli.bench.network import SlowNetwork
 from polytune_cli.demo import child
 from polytune_cli.demo.ports import ReservedPorts
+from polytune_cli.kernels import get_ready
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,6 +104,7 @@ def measure_processes(spec: CaseSpec, repeat: int, options: dict[str, Any], log:
 
     ``wire``: the imitated network between them.
     """
+    get_ready()
     log("compiling the circuit for the plain answer")
     case, _ = prepare(spec)
     expected = case.evaluate()

@@ -10,6 +10,7 @@ from engine.errors import PolytuneError
 from engine.transport.slow import Wire, slow_down
 from polytune_cli.bench.cases import Case, CaseSpec, build
 from polytune_cli.bench.figures import Figures, Measurement, PartyFigures, peak_rss_bytes
+from polytune_cli.kernels import get_ready
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,11 +26,12 @@ class WrongOutput(PolytuneError):
 
 
 def warm_kernels(parties: int, options: dict[str, Any]) -> float:
-    """Run a small circuit with the same options; returns the seconds it took."""
+    """Compile what is missing and run a small circuit with the same options; returns the seconds it took."""
     import engine
     from engine.circuit.bench import and_chain
 
     begin = time.perf_counter()
+    get_ready()
     circuit = and_chain(WARM_ANDS, parties, 7)
     inputs = [[0] * bits for bits in circuit.input_bits]
     engine.simulate(circuit, _as_bits(inputs), **options)

@@ -63,6 +63,7 @@ def command(ctx: click.Context, parties: int, rows: int, seed: int, db: str, kee
     from polytune_cli.demo.report import print_report
 
     with interruptible(), told_as_json(as_json):
+        _prepare_kernels(ctx, as_json)
         report = _run(parties, rows, seed, keep, _shown(ctx, as_json))
     if as_json:
         click.echo(jsonlib.dumps(report.to_json()))
@@ -87,6 +88,18 @@ def _shown(ctx: click.Context, as_json: bool) -> Callable[[Scene], View]:
         return view(scene.parties, title, scene.names, stream=stream)
 
     return make
+
+
+def _prepare_kernels(ctx: click.Context, as_json: bool) -> None:
+    """The parties would do it, but nobody would see it. Usually nothing is to do, and numba is not even imported."""
+    from engine.codecache import may_be_complete
+
+    if may_be_complete():
+        return
+    from polytune_cli.kernels import get_ready
+
+    quiet = getattr(ctx.obj, "quiet", False)
+    get_ready((lambda line: None) if quiet else None, sys.stderr if as_json else sys.stdout)
 
 
 def _run(parties: int, rows: int, seed: int, keep: Path | None, make_view: Callable[[Scene], View]) -> Report:

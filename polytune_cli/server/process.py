@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ from engine.run.job import check_transport, prepare
 from engine.run.party import Interrupted, Party
 from engine.transport.http.link import LANES
 from polytune_cli import console, exits
+from polytune_cli.kernels import get_ready
 from polytune_cli.live import LiveView, view
 from polytune_cli.server.app import create_app
 from polytune_cli.server.listener import Listener
@@ -66,6 +69,9 @@ def serve(options: Options) -> int:
     for warning in warnings:
         log.warning("%s", warning)
     _no_core_dumps()
+    # Before the listener is up: whoever is listening answers at once, and no peer waits for a compiler.
+    quiet = options.level > logging.INFO or settings.json or settings.log_format == "json"
+    get_ready(lambda line: log.info("%s", line), io.StringIO() if quiet else sys.stdout)
     outcome = _Outcome()
     with _sinks(options, handler, policy) as sink:
         state_dir = str(options.state_dir)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
+from polytune_cli.kernels import WHAT
 from tests.integration.scene import INTERRUPT, TERMINATE, Scene
 
 Make = Callable[..., Scene]
@@ -19,10 +20,11 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z +(DEBUG|INFO|WARN|ERR
 
 
 def messages(log: str) -> list[str]:
-    """The messages of a log whose every line has the documented form."""
+    """The messages of a log whose every line has the documented form, without those of a first start."""
     for line in log.splitlines():
         assert LINE.fullmatch(line), line
-    return [line.partition(" polytune: ")[2] for line in log.splitlines()]
+    found = [line.partition(" polytune: ")[2] for line in log.splitlines()]
+    return [message for message in found if not message.startswith(WHAT)]
 
 
 def test_contributor_answers_ping_and_ends_on_sigterm(scene: Make) -> None:
@@ -37,6 +39,18 @@ def test_contributor_answers_ping_and_ends_on_sigterm(scene: Make) -> None:
     assert "Z  INFO polytune: listening" in party.log
     party.signal(TERMINATE)
     assert (party.end(20), party.errors) == (0, "")
+
+
+@pytest.mark.long
+def test_first_start_compiles_before_it_listens(scene: Make, tmp_path) -> None:
+    place = scene()
+    environment = {"POLYTUNE_CACHE_DIR": str(tmp_path / "cache")}
+    first = place.run("serve", "--config", "policy0.json", env=environment).log
+    lines = [line.partition(" polytune: ")[2] for line in first.splitlines()]
+    told = [line for line in lines if line.startswith(WHAT)]
+    assert told[0] == WHAT and re.fullmatch(rf"{WHAT}: (\d+) of \1", told[-1])
+    assert lines.index(told[-1]) + 1 == lines.index(f"listening on 127.0.0.1:{place.ports[0]}")
+    assert WHAT not in place.run("serve", "--config", "policy0.json", env=environment).log
 
 
 def test_leader_alone_reports_every_missing_party(scene: Make) -> None:
