@@ -11,13 +11,24 @@ from typing import Any
 
 from numba import types
 
-_SCALARS = {"i64": types.int64, "u64": types.uint64, "u32": types.uint32, "u8": types.uint8}
+_KINDS = {
+    "i64": types.int64,
+    "i32": types.int32,
+    "u64": types.uint64,
+    "u32": types.uint32,
+    "u8": types.uint8,
+    "bool": types.boolean,
+}
 
 _GATES = "&u8[] &u32[] &u32[]"  # op, a, b of a circuit
-_WALK = f"i64 i64 {_GATES} &u32[]"  # first, last and the gates of an execution plan
 _SHARED = "i64[] i64[]"  # G, H of a builder
 
 SIGNATURES = {
+    "beaver.sum_peers": "i64 i64 i64 i64 u64[]",
+    "beaver._fold_selected": "i64 i64 u64[] i64 u8[] i64 u64[] u64[] i64 u64[] i64 bool",
+    "beaver.product_masks": (
+        "i64 i64 i64 i64 u8[] u8[] u64[] u64[] u64[] u64[] u64[] u64[] i64 u64[] u64[] i64 u64[] u64[] u64[] i64 u64[]"
+    ),
     "bits._low_bits": "u64[] u8[] i64",
     "bits._pack_low_bits": "u64[] u8[] i64",
     "circuit_bench.draw": "u64[] i64",
@@ -44,11 +55,14 @@ SIGNATURES = {
     "circuit_normal.evaluate_words": f"i64 {_GATES} &u32[] u64[] u64[]",
     "circuit_normal.evaluate_bits": f"i64 {_GATES} &u32[] u8[] u8[]",
     "circuit_normal.and_depth": f"i64 {_GATES} &u32[] u32[]",
-    "circuit_normal.pack_gates": f"{_GATES} u8[,]",
-    "circuit_slots.last_uses": f"i64 {_GATES} &u32[] u32[]",
-    "circuit_slots.assign_slots": f"i64 {_GATES} u32[] u32[] u32[] u32[] u32[] u32[] i64[]",
-    "circuit_slots.map_outputs": "&u32[] u32[] u32[]",
-    "circuit_slots.evaluate_slots": f"{_GATES} &u32[] &u32[] u8[] u8[]",
+    "circuit_normal.pack_gates": f"{_GATES} u64[]",
+    "circuit_slots.last_uses": "i64 &u32[] &u32[] &u32[] u64[] u8[] u32[]",
+    "circuit_slots.gates_until": "&u8[] i64 i64",
+    "circuit_slots._open_block": "i64 u32[] i32[] i32[] u32[] i64[]",
+    "circuit_slots.begin_slots": "i64 &u64[] &u32[] u32[] u32[] i32[] i32[] u32[] u32[] i64[]",
+    "circuit_slots.assign_slots": f"i64 i64 i64 {_GATES} &u8[] u32[] u32[] i32[] i32[] u32[] u32[] i64[] u32[]",
+    "circuit_slots.map_outputs": "&u32[] u32[] u32[] u32[]",
+    "circuit_slots.evaluate_slots": "u32[] u8[]",
     "circuit_text.number_wires": "i64 &u32[] &u32[] u8[] u32[] u32[]",
     "circuit_text.list_gates": f"i64 i64 i64 {_GATES} u32[] u32[] u32[,]",
     "circuit_text.write_lines": "u32[,] i64 u8[]",
@@ -66,17 +80,18 @@ SIGNATURES = {
     "extension.extend": "i64 i64 u64[] i64 i64 i64 i64 u64[] u64[] u64[] u64[] u64[] u64[]",
     "extension.relabel": "u64[] i64 i64 u64[]",
     "extension.fold_rows": "i64 i64 u64[] u64[] u64[]",
-    "garbling.walk_masks": f"{_WALK} i64 u64[] u64[] u64[] u64[] u64[] u64[] u64[] i64",
-    "garbling.walk_garble": f"{_WALK} u64[] u64[] &u64[] u64 u64[] u64[] u64[] u64[] u64[] u64[]",
-    "garbling.walk_cross": f"{_WALK} u64[] u64[] u64[] &u64[] u64 i64 u64[] u64[] u64[] u64[] u64[] i64",
-    "garbling.walk_evaluate": (
-        f"{_WALK} i64 u64[] u8[] u64[] u64 u64[] u64[] u64[] u64[] u64[] u64[] u64[] u8[] u8[] u8[] u8[] u64[] i64"
+    "garbling.walk_masks": (
+        "u32[] i64 i64 i64 i64 i64 u64[] u64[] u64[] i64 u64[] u64[] u64[] u64[] u64[] u64[] i64 u8[]"
     ),
-    "garbling.walk_values": f"{_WALK} u8[] u8[] u8[] u8[]",
+    "garbling.walk_garble": ("u32[] u64[] u64[] &u64[] u64 u64[] u64[] u64[] u64[] u64[] u64[] u64[] u64[] u64[]"),
+    "garbling.cross_rows": "i64 i64 u64[] u64[] &u64[] u64 u64[] u64[] u64[] u64[] u64[]",
+    "garbling.walk_evaluate": (
+        "u32[] i64 i64 u64[] u8[] u64[] u64 u64[] u64[] u64[] u64[] u64[] u64[] u64[] u64[] u64[] u64[] u64[] u8[] u8[]"
+    ),
+    "garbling.walk_values": "u32[] u8[] u8[] u64[] u64[] u64[]",
     "gf128._multiply_each": "u64[] u64[] u64[]",
     "gf128._inner": "i64 i64 u64[] u64[]",
     "gf128._fold": "i64 i64 u64[] i64 u64[]",
-    "gf128._fold_pairs": "i64 i64 u64[] i64 u64[] u64[]",
     "gf128._fold_words": "i64 i64 u64[] i64 u64[]",
     "gf128._fold_bits": "i64 i64 u64[] i64 u8[]",
     "hashes._hash_all": "u64 u64 u64 u64 u64 u64[] u64[]",
@@ -94,16 +109,13 @@ SIGNATURES = {
     "triples.difference_bits": "i64 i64 u64[] i64 i64 i64 u8[]",
     "triples.sum_layers": "i64 i64 u64[] i64 i64[] i64",
     "triples.combine": "i64 i64 u64[] u64[] u8[] i64 i64[] i64",
-    "triples.beaver": "i64 i64 u64[] u64[] u64[] u8[] u8[] u64[]",
-    "triples.delta_shares": "i64 i64 u64[] u64[] u64[] u64[]",
     "triples.select_blocks": "i64 i64 u8[] u64[] u64[] u64[]",
-    "triples.product_blocks": "i64 i64 u8[] u8[] u64[] u64[] u64[] u64[]",
 }
 
 
 def _type_of(text: str) -> Any:
-    scalar, bracket, rest = text.lstrip("&").partition("[")
-    kind = _SCALARS[scalar]
+    name, bracket, rest = text.lstrip("&").partition("[")
+    kind = _KINDS[name]
     if not bracket:
         return kind
     return types.Array(kind, rest.count(",") + 1, "C", readonly=text.startswith("&"))
