@@ -77,7 +77,7 @@ SIGNATURES = {
     "circuit_words.compare_exchange": "i64[,] i64[] i64[] i64[] i64[]",
     "circuit_words.exchange": "i64[,] i64[] i64[] i64[] i64[]",
     "circuit_words.shift_bits": f"i64[,] i64[] i64 i64 i64[] i64[,] {_SHARED}",
-    "extension.extend": "i64 i64 u64[] i64 i64 i64 i64 u64[] u64[] u64[] u64[] u64[] u64[]",
+    "extension.extend": "i64 i64 u64[] i64 i64 i64 i64 u64[] u64[] u64[] u64[] u64[] u64[] i64 u64[]",
     "extension.relabel": "u64[] i64 i64 u64[]",
     "extension.fold_rows": "i64 i64 u64[] u64[] u64[]",
     "garbling.walk_masks": (
