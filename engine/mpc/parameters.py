@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from engine.errors import PolicyError
 
-#: Triples of a default batch; larger jobs are cut into batches of about this size.
-BATCH = 1 << 19
+#: Triples of a default batch; larger jobs are cut into batches of this size or a little more. With rho = 40 and buckets
+#: of three, L >= 396,331 keeps the error of any number of batches below 2^-40 (section 8.1: 8/7 of that of one batch),
+#: and the memory of a run goes with L.
+BATCH = 400_000
 #: AND gates of a segment of the garbled circuit.
 SEGMENT = 1 << 18
 KEY_CHECK_SHARES = 128

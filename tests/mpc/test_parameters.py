@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from engine.errors import PolicyError
-from engine.mpc.parameters import Parameters, bucket_shape, minimum_layer, parameters_for
+from engine.mpc.parameters import BATCH, Parameters, bucket_shape, minimum_layer, parameters_for
 
 TABLE = {
     40: {3: 370_728, 4: 4_096, 5: 431, 6: 112, 7: 46, 8: 24, 9: 15, 10: 11},
@@ -39,12 +39,22 @@ def test_shape_for_a_number_of_triples(triples, shape):
     assert bucket_shape(triples, 40) == shape
 
 
+@pytest.mark.parametrize("gates", [2 * BATCH, 4_000_000, 16_000_000, 10**9])
+def test_many_batches_stay_below_the_bound(gates):
+    """8.1: a session of many batches has at most 8/7 times the error of one, beside 1.25 * 2^-62 + 2^-63 (7, 7.1)."""
+    p = parameters_for(2, gates, 256)
+    assert p.bucket == 3
+    error = Fraction(8, 7) * Fraction(1, 2**3 * p.layer**2) + Fraction(5, 4 * 2**62) + Fraction(1, 2**63)
+    assert error < Fraction(1, 2**40)
+    assert p.layer < 2 * BATCH
+
+
 @pytest.mark.parametrize("gates", [0, 1, 1000, 300_000, 1_000_000, 5_000_000])
 @pytest.mark.parametrize("parties", [2, 3])
 def test_shares_fill_blocks(gates, parties):
     p = parameters_for(parties, gates, 256)
     assert p.shares(1) % 128 == 0
-    batches = max(1, gates // (1 << 19))
+    batches = max(1, gates // BATCH)
     assert batches * p.layer >= gates
     assert batches * p.masks >= gates + 256
 
