@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 
 from engine.circuit import Circuit
-from engine.errors import PeerAborted, PolytuneError, ProtocolAbort
+from engine.errors import PeerAborted, PolytuneError, ProtocolAbort, Timeout
 from engine.mpc import SimulationResult, simulate
 from engine.mpc.party import Party
 from engine.mpc.session import Session
 from engine.transport import memory_channels
 from engine.transport.frame import Header
 
+from .catalogue import ROWS
+from .ordering import Crew, watched
 from .support import DealtParty, Tamper, TamperingLink, random_circuit
+
+
+#: Parameters ``parties`` and ``cheater`` of tests; 0 evaluates, 1 is the first garbler. Where garblers differ in nothing
+#: (up to the triples), the first of three is left to the long suite.
+ROLES = pytest.mark.parametrize(("parties", "cheater"), [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)])
+_FIRST = pytest.param(3, 1, marks=pytest.mark.long)
+ALIKE = pytest.mark.parametrize(("parties", "cheater"), [(2, 0), (2, 1), (3, 0), _FIRST, (3, 2)])
+OF_TWO = pytest.mark.parametrize(("parties", "cheater"), [(2, 0), (2, 1)])
+OF_THREE = pytest.mark.parametrize(("parties", "cheater"), [(3, 0), (3, 1), (3, 2)])
+GARBLERS = pytest.mark.parametrize(("parties", "cheater"), [(2, 1), (3, 1), (3, 2)])
+FIRST_GARBLER = pytest.mark.parametrize(("parties", "cheater"), [(2, 1), (3, 1)])
+EVALUATOR = pytest.mark.parametrize(("parties", "cheater"), [(2, 0), (3, 0)])
 
 
 class LenientSession(Session):
@@ -41,32 +57,66 @@ def lenient(party_class: Callable[..., Party] = Party) -> Callable[..., Party]:
 
 @dataclass
 class Outcome:
-    """What came of a run with a cheater."""
+    """What came of a run with a cheater. ``honest``: the watched honest parties by protocol number."""
 
     result: SimulationResult
     cheater: int
-    frames: list[tuple[Header, bytes]] = field(default_factory=list)
+    circuit: Circuit
+    frames: list[tuple[Header, bytes]]
+    crew: Crew
 
     @property
     def honest(self) -> list[int]:
         return [p for p in range(len(self.result.outputs)) if p != self.cheater]
 
-    def detected(self, *phases: str) -> None:
-        """An honest party aborted by itself in one of ``phases``; nobody honest has a result or still runs."""
-        errors = [self.result.errors[p] for p in self.honest]
-        own = [e for e in errors if isinstance(e, ProtocolAbort)]
-        assert own, f"no honest party found the deviation: {errors!r}"
-        assert {e.phase for e in own} <= set(phases), [(e.phase, e.check) for e in own]
-        assert all(isinstance(e, ProtocolAbort | PeerAborted) for e in errors), errors
+    @property
+    def errors(self) -> list[BaseException | None]:
+        """What ended the honest parties."""
+        return [self.result.errors[p] for p in self.honest]
+
+    def detected(self, number: int, *phases: str) -> None:
+        """An honest party aborted by itself in one of ``phases`` (all of the catalogue's row), and nothing leaked."""
+        row = ROWS[number]
+        assert set(phases) <= set(row.phases) or not row.phases, "a phase that the catalogue does not name"
+        own = {p: e for p in self.honest if isinstance(e := self.result.errors[p], ProtocolAbort)}
+        assert own, f"no honest party found the deviation: {self.errors!r}"
+        assert {e.phase for e in own.values()} <= set(phases or row.phases), [(e.phase, e.check) for e in own.values()]
+        assert own.keys() <= row.finders(len(self.result.outputs), self.cheater), own
+        assert all(isinstance(e, ProtocolAbort | PeerAborted) for e in self.errors), self.errors
+        told = {(h.sender, h.receiver) for h, _ in self.frames if h.label == "ABORT"}
+        assert all((p, q) in told for p in own for q in range(len(self.result.outputs)) if q != p), "peers were not told"
+        self.nothing_revealed()
+
+    def ended(self, *kinds: type[BaseException]) -> None:
+        """All honest parties ended without a result, by errors of ``kinds`` or because another one told them."""
+        assert all(isinstance(e, kinds or (Timeout,)) or isinstance(e, PeerAborted) for e in self.errors), self.errors
+        self.nothing_revealed()
+
+    def nothing_revealed(self) -> None:
+        """No honest party has a result, sent anything that depends on what was not verified, or still lives."""
         assert all(self.result.outputs[p] is None for p in self.honest)
-        told = [h for h, _ in self.frames if h.label == "ABORT" and h.sender in self.honest]
-        assert told, "peers were not told"
+        for p, watch in self.crew.watches().items():
+            assert watch.failed is not None, f"party {p} ended before it waited for anything"
+            assert not watch.revealed(), f"party {p} failed at {watch.failed} and sent {watch.revealed()}"
+            assert not watch.after_abort(), f"party {p} went on after its abort: {watch.after_abort()}"
+            self.dead(p)
+        self.crew.in_order()
+
+    def dead(self, p: int) -> None:
+        """Later calls raise the same error, secrets are overwritten."""
+        party, error = self.crew.parties[p], self.result.errors[p]
+        for _ in range(2):
+            with pytest.raises(PolytuneError) as later:
+                party.execute(self.circuit, np.zeros(self.circuit.input_bits[p], np.uint8))
+            assert later.value is error
+        assert not party.session.delta.any()
+        assert not any(array.any() for array in party.session._wipe)
 
     def completed(self, expected: np.ndarray) -> None:
         """The deviation had no effect: everybody honest ended well."""
-        assert all(self.result.errors[p] is None for p in self.honest), self.result.errors
-        outputs = [self.result.outputs[p] for p in self.honest if self.result.outputs[p] is not None]
-        assert all((o == expected).all() for o in outputs)
+        assert all(e is None for e in self.errors), self.errors
+        assert all((self.result.outputs[p] == expected).all() for p in self.honest)
+        self.crew.in_order()
 
 
 def small_circuit(parties: int, *, gates: int = 60, seed: int = 5) -> tuple[Circuit, list[np.ndarray]]:
@@ -85,22 +135,25 @@ def run(
     circuit: Circuit | None = None,
     inputs: list[np.ndarray] | None = None,
     timeout: float = 30.0,
-    honest: Callable[..., Party] = Party,
+    honest: type[Party] = Party,
     **options: Any,
 ) -> Outcome:
     """One run; all parties receive the output, so that a missing abort would show as a result.
 
-    The challenge of 6.2 comes from a coin, unless a test asks for fs = 1.
+    Honest parties are watched (:mod:`.ordering`). The challenge of 6.2 comes from a coin, unless a test asks for
+    fs = 1.
     """
     options.setdefault("fiat_shamir", 0)
     if circuit is None:
         circuit, inputs = small_circuit(parties)
     assert inputs is not None
+    before = set(threading.enumerate())
     channels = memory_channels(parties, timeout=timeout)
+    crew = Crew()
     frames: list[tuple[Header, bytes]] = []
 
     def log(header: Header, payload: bytearray) -> bytearray:
-        frames.append((header, bytes(payload[:64])))
+        frames.append((header, bytes(payload)))
         return payload
 
     for p, channel in enumerate(channels):
@@ -113,11 +166,13 @@ def run(
         inputs,
         output_parties=tuple(range(parties)),
         channels=channels,
-        make_party={p: lenient(party) if p == cheater else honest for p in range(parties)},
+        make_party={p: lenient(party) if p == cheater else watched(honest, crew) for p in range(parties)},
         return_errors=True,
         **options,
     )
-    return Outcome(result, cheater, frames)
+    left = set(threading.enumerate()) - before
+    assert not left, f"threads left behind: {left}"
+    return Outcome(result, cheater, circuit, frames, crew)
 
 
 def run_dealt(parties: int, cheater: int, *, party: Callable[..., Party] = DealtParty, **options: Any) -> Outcome:
@@ -149,7 +204,3 @@ def flip(at: int = 0, mask: int = 1) -> Callable[[bytearray], None]:
 
     return edit
 
-
-def error_names(outcome: Outcome) -> list[str]:
-    """For messages of failing assertions."""
-    return [e.message if isinstance(e, PolytuneError) else repr(e) for e in outcome.result.errors if e is not None]

@@ -11,15 +11,11 @@ from engine.mpc.leaky_and import LeakyAnd
 from engine.mpc.party import Party
 from engine.mpc.zero_test import ZeroTest, powers
 
-from .cheating import change, flip
+from .catalogue import case
+from .cheating import ALIKE, OF_THREE, OF_TWO, change, flip
 from .cheating import run_dealt as run
 from .support import DealtPreprocessing
 
-BOTH = pytest.mark.parametrize(("parties", "cheater"), [(2, 0), (2, 1), (3, 0), (3, 2)])
-TWO = pytest.mark.parametrize("cheater", [0, 1])
-THREE = pytest.mark.parametrize("cheater", [0, 1, 2])
-EXTENSION = ("COT_V",)
-ZERO_TEST = ("ZT_HASH", "ZT_OPEN")
 
 
 def party_with(**methods) -> type[Party]:
@@ -41,75 +37,79 @@ def with_extension(extension: type[BitExtension]) -> type[Party]:
 # -- authenticated bits ---------------------------------------------------------------------------------------
 
 
-@THREE
-def test_14_other_bits_towards_one_party(cheater):
+@case(14)
+@OF_THREE
+def test_14_other_bits_towards_one_party(parties, cheater):
     class TwoFaced(BitExtension):
         def bits_for(self, peer):
             return self.x ^ np.uint64(4) if peer == self.session.peers[-1] else self.x
 
-    run(3, cheater, party=with_extension(TwoFaced)).detected(*EXTENSION)
+    run(parties, cheater, party=with_extension(TwoFaced)).detected(14)
 
 
-@BOTH
+@case(15)
+@ALIKE
 def test_15_other_bits_in_half_of_the_trees(parties, cheater):
     def half(payload):
         planes = np.frombuffer(payload, np.uint64).reshape(32, -1)
         planes[:16, 0] ^= np.uint64(1)
 
-    run(parties, cheater, tamper=change("COT_D", half, a=1)).detected(*EXTENSION)
+    run(parties, cheater, tamper=change("COT_D", half, a=1)).detected(15)
 
 
-@BOTH
+@case(16)
+@ALIKE
 def test_16_one_bit_changed_in_every_tree(parties, cheater):
     def every(payload):
         np.frombuffer(payload, np.uint64).reshape(32, -1)[:, 2] ^= np.uint64(1 << 7)
 
-    run(parties, cheater, tamper=change("COT_D", every, a=1)).detected(*EXTENSION)
+    run(parties, cheater, tamper=change("COT_D", every, a=1)).detected(16)
 
 
-@BOTH
+@case(17)
+@ALIKE
 def test_17_lie_about_x(parties, cheater):
     outcome = run(parties, cheater, tamper=change("COT_X", flip(2), a=1))
-    outcome.detected(*EXTENSION)
+    outcome.detected(17)
 
 
-@THREE
-def test_18_x_equivocated(cheater):
-    to = (cheater + 1) % 3
-    run(3, cheater, tamper=change("COT_X", flip(2), to=to, a=1)).detected("COT_X", *EXTENSION)
+@case(18)
+@OF_THREE
+def test_18_x_equivocated(parties, cheater):
+    to = (cheater + 1) % parties
+    run(parties, cheater, tamper=change("COT_X", flip(2), to=to, a=1)).detected(18)
 
 
-@BOTH
+@case(19)
+@ALIKE
 def test_19_wrong_v(parties, cheater):
-    run(parties, cheater, tamper=change("COT_V", flip(9), a=1)).detected(*EXTENSION)
+    run(parties, cheater, tamper=change("COT_V", flip(9), a=1)).detected(19)
 
 
-@TWO
+@case(16, 17, 19)
+@OF_TWO
 @pytest.mark.parametrize(
-    ("label", "edit"),
-    [
-        ("COT_D", flip(16 * 7)),
-        ("COT_X", flip(2)),
-        ("COT_V", flip(9)),
-    ],
+    ("number", "label", "edit"), [(16, "COT_D", flip(16 * 7)), (17, "COT_X", flip(2)), (19, "COT_V", flip(9))]
 )
-def test_15_to_19_with_the_challenge_from_a_hash(cheater, label, edit):
+def test_16_to_19_with_the_challenge_from_a_hash(parties, cheater, number, label, edit):
     """fs = 1: corrections, X and v come together, and a change of any of them is found by the same check."""
-    run(2, cheater, tamper=change(label, edit, a=1), fiat_shamir=1).detected(*EXTENSION)
+    run(parties, cheater, tamper=change(label, edit, a=1), fiat_shamir=1).detected(number)
 
 
 # -- leaky AND ------------------------------------------------------------------------------------------------
 
 
-@BOTH
+@case(21)
+@ALIKE
 def test_21_wrong_ciphertexts(parties, cheater):
     def corrupt(payload):
         np.frombuffer(payload, np.uint64)[:64] ^= np.uint64(0x55AA)
 
-    run(parties, cheater, tamper=change("LEAKY_G", corrupt)).detected(*ZERO_TEST)
+    run(parties, cheater, tamper=change("LEAKY_G", corrupt)).detected(21)
 
 
-@BOTH
+@case(22)
+@ALIKE
 def test_22_wrong_c(parties, cheater):
     """Other y in 64 triples: C no longer fits the shares."""
 
@@ -126,18 +126,20 @@ def test_22_wrong_c(parties, cheater):
     def leaky_and(self, batch, shares):
         return OtherY(self.session, batch, shares)
 
-    run(parties, cheater, party=party_with(leaky_and=leaky_and)).detected(*ZERO_TEST)
+    run(parties, cheater, party=party_with(leaky_and=leaky_and)).detected(22)
 
 
-@BOTH
+@case(23)
+@ALIKE
 def test_23_one_bit_of_s_flipped_for_all(parties, cheater):
-    run(parties, cheater, tamper=change("LEAKY_S", flip(1))).detected(*ZERO_TEST)
+    run(parties, cheater, tamper=change("LEAKY_S", flip(1))).detected(23)
 
 
-@THREE
-def test_24_one_bit_of_s_flipped_for_one_party(cheater):
-    to = (cheater + 2) % 3
-    run(3, cheater, tamper=change("LEAKY_S", flip(1), to=to)).detected(*ZERO_TEST)
+@case(24)
+@OF_THREE
+def test_24_one_bit_of_s_flipped_for_one_party(parties, cheater):
+    to = (cheater + 2) % parties
+    run(parties, cheater, tamper=change("LEAKY_S", flip(1), to=to)).detected(24)
 
 
 # -- zero test ------------------------------------------------------------------------------------------------
@@ -155,41 +157,46 @@ def with_zero_test(change_test) -> type[Party]:
     return party_with(zero_test=run_test)
 
 
-@BOTH
+@case(25)
+@ALIKE
 def test_25_v_changed(parties, cheater):
     class OtherValue(ZeroTest):
         def __init__(self, session, coins, batch, rho, v):
             super().__init__(session, coins, batch, rho, v ^ np.uint64(8))
 
-    run(parties, cheater, party=with_zero_test(OtherValue)).detected(*ZERO_TEST)
+    run(parties, cheater, party=with_zero_test(OtherValue)).detected(25)
 
 
-@BOTH
+@case(26)
+@ALIKE
 def test_26_wrong_ciphertexts(parties, cheater):
     def corrupt(payload):
         np.frombuffer(payload, np.uint64)[:] ^= np.uint64(3)
 
-    run(parties, cheater, tamper=change("ZT_C", corrupt)).detected(*ZERO_TEST)
+    run(parties, cheater, tamper=change("ZT_C", corrupt)).detected(26)
 
 
-@THREE
-def test_27_wrong_share_committed(cheater):
+@case(27)
+@OF_THREE
+def test_27_wrong_share_committed(parties, cheater):
     class WrongShare(ZeroTest):
         def accept(self, share):
             super().accept(share ^ np.uint64(1))
 
-    run(3, cheater, party=with_zero_test(WrongShare)).detected("ZT_OPEN")
+    run(parties, cheater, party=with_zero_test(WrongShare)).detected(27)
 
 
-@THREE
-def test_28_opening_differs_from_commitment(cheater):
-    run(3, cheater, tamper=change("ZT_OPEN", flip(0))).detected("ZT_OPEN")
+@case(28)
+@OF_THREE
+def test_28_opening_differs_from_commitment(parties, cheater):
+    run(parties, cheater, tamper=change("ZT_OPEN", flip(0))).detected(28)
 
 
-@THREE
-def test_29_commitment_copied(cheater):
+@case(29)
+@OF_THREE
+def test_29_commitment_copied(parties, cheater):
     """A rushing party repeats commitment and opening of another one; the index inside the hash tells."""
-    victim = (cheater + 1) % 3
+    victim = (cheater + 1) % parties
 
     class Copying(ZeroTest):
         def open_sum(self, share):
@@ -202,16 +209,18 @@ def test_29_commitment_copied(cheater):
             opening = session.recv_bytes(victim, "ZT_OPEN", 48, a=self.batch)
             session.send_all("ZT_OPEN", opening, a=self.batch)
 
-    run(3, cheater, party=with_zero_test(Copying)).detected("ZT_OPEN")
+    run(parties, cheater, party=with_zero_test(Copying)).detected(29)
 
 
-@TWO
-def test_30_wrong_hash(cheater):
-    run(2, cheater, tamper=change("ZT_HASH", flip(0))).detected("ZT_HASH")
+@case(30)
+@OF_TWO
+def test_30_wrong_hash(parties, cheater):
+    run(parties, cheater, tamper=change("ZT_HASH", flip(0))).detected(30)
 
 
-@TWO
-def test_31_hash_reflected(cheater):
+@case(31)
+@OF_TWO
+def test_31_hash_reflected(parties, cheater):
     class Reflecting(ZeroTest):
         def __init__(self, session, coins, batch, rho, v):
             super().__init__(session, coins, batch, rho, v ^ np.uint64(8))
@@ -220,30 +229,33 @@ def test_31_hash_reflected(cheater):
             theirs = self.session.recv_bytes(self.session.peers[0], "ZT_HASH", 32, a=self.batch)
             self.session.send_all("ZT_HASH", theirs, a=self.batch)
 
-    run(2, cheater, party=with_zero_test(Reflecting)).detected("ZT_HASH")
+    run(parties, cheater, party=with_zero_test(Reflecting)).detected(31)
 
 
-@TWO
-def test_32_errors_that_square_r(cheater):
+@case(32)
+@OF_TWO
+def test_32_errors_that_square_r(parties, cheater):
     """Errors X^b in the ciphertexts make the sum R E + R^2: it must not pass."""
 
     def edit(payload):
         blocks = np.frombuffer(payload, np.uint64).reshape(-1, 2)
         blocks ^= powers(128)
 
-    run(2, cheater, tamper=change("ZT_C", edit)).detected("ZT_HASH")
+    run(parties, cheater, tamper=change("ZT_C", edit)).detected(32, "ZT_HASH")
 
 
-@THREE
-def test_32_errors_that_square_r_for_three(cheater):
+@case(32)
+@OF_THREE
+def test_32_errors_that_square_r_for_three(parties, cheater):
     def edit(payload):
         blocks = np.frombuffer(payload, np.uint64).reshape(-1, 2)
         blocks[:128] ^= powers(128)
 
-    run(3, cheater, tamper=change("ZT_C", edit)).detected("ZT_OPEN")
+    run(parties, cheater, tamper=change("ZT_C", edit)).detected(32, "ZT_OPEN")
 
 
-@BOTH
+@case(33)
+@ALIKE
 def test_33_no_message_after_a_flipped_bit_determines_the_key(parties, cheater):
     """Two batches; a bit of the second is flipped. Afterwards honest parties send only what the test masks.
 
@@ -262,7 +274,7 @@ def test_33_no_message_after_a_flipped_bit_determines_the_key(parties, cheater):
         outcome = run(parties, cheater, tamper=tamper, batch=4)
     finally:
         zero_test.ZeroTest.__init__ = original  # type: ignore[method-assign]
-    outcome.detected(*ZERO_TEST)
+    outcome.detected(33)
     late = [(h, p) for h, p in outcome.frames if h.a == 2]
     allowed = {"ZT_C", "ZT_HASH", "ZT_COM", "ZT_OPEN", "COIN_ZT", "COIN_LEAKY", "LEAKY_S", "LEAKY_G", "COT_D"}
     allowed |= {"COIN_COT", "COT_X", "COT_X/echo", "COT_V", "MASKED", "MASKED/echo"}
@@ -274,15 +286,17 @@ def test_33_no_message_after_a_flipped_bit_determines_the_key(parties, cheater):
 # -- openings -------------------------------------------------------------------------------------------------
 
 
-@BOTH
-@pytest.mark.parametrize("label", ["OPEN_BUCKET", "OPEN_BEAVER"])
+@case(34, 35)
+@ALIKE
+@pytest.mark.parametrize(("number", "label"), [(34, "OPEN_BUCKET"), (35, "OPEN_BEAVER")])
 @pytest.mark.parametrize("at", [0, -1])
-def test_34_35_openings_changed(parties, cheater, label, at):
+def test_34_35_openings_changed(parties, cheater, number, label, at):
     """A flipped bit, and a flipped bit of the fold."""
-    run(parties, cheater, tamper=change(label, flip(at))).detected(label)
+    run(parties, cheater, tamper=change(label, flip(at))).detected(number)
 
 
-@BOTH
+@case(36)
+@ALIKE
 def test_36_opening_of_another_operation(parties, cheater):
     """The opening of batch 1 sent again as that of batch 2: the seed holds the operation."""
     first: dict[int, bytes] = {}
@@ -295,4 +309,4 @@ def test_36_opening_of_another_operation(parties, cheater):
                 return bytearray(first[header.receiver])
         return payload
 
-    run(parties, cheater, tamper=replay, batch=4).detected("OPEN_BUCKET")
+    run(parties, cheater, tamper=replay, batch=4).detected(36, "OPEN_BUCKET")
