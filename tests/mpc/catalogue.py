@@ -102,7 +102,7 @@ ROWS: dict[int, Row] = {
     55: Row(
         "message of an earlier execution sent again",
         "3.1",
-        ("INSHARE", "OPEN_BEAVER", "LAM", "T", "OUTPUT", "LABELS", "ROWS"),
+        ("EXEC", "INSHARE", "OPEN_BEAVER", "LAM", "T", "OUTPUT"),
     ),
     56: Row(
         "truncated, longer, doubled, re-ordered message; wrong header; padding bits; in every phase",

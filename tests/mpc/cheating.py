@@ -80,11 +80,14 @@ class Outcome:
         assert set(phases) <= set(row.phases) or not row.phases, "a phase that the catalogue does not name"
         own = {p: e for p in self.honest if isinstance(e := self.result.errors[p], ProtocolAbort)}
         assert own, f"no honest party found the deviation: {self.errors!r}"
-        assert {e.phase for e in own.values()} <= set(phases or row.phases), [(e.phase, e.check) for e in own.values()]
+        found = {e.phase for e in own.values()}
+        assert found <= set(phases or row.phases or found), [(e.phase, e.check) for e in own.values()]
         assert own.keys() <= row.finders(len(self.result.outputs), self.cheater), own
         assert all(isinstance(e, ProtocolAbort | PeerAborted) for e in self.errors), self.errors
         told = {(h.sender, h.receiver) for h, _ in self.frames if h.label == "ABORT"}
-        assert all((p, q) in told for p in own for q in range(len(self.result.outputs)) if q != p), "peers were not told"
+        assert all((p, q) in told for p in own for q in range(len(self.result.outputs)) if q != p), (
+            "peers were not told"
+        )
         self.nothing_revealed()
 
     def ended(self, *kinds: type[BaseException]) -> None:
@@ -177,7 +180,7 @@ def run(
 
 def run_dealt(parties: int, cheater: int, *, party: Callable[..., Party] = DealtParty, **options: Any) -> Outcome:
     """The same with pairs set up by the tests' dealer: for deviations after the set-up."""
-    return run(parties, cheater, party=party, honest=DealtParty, **options)
+    return run(parties, cheater, party=party, **{"honest": DealtParty} | options)
 
 
 def change(label: str, edit: Callable[[bytearray], Any], to: int | None = None, a: int | None = None) -> Tamper:
@@ -203,4 +206,3 @@ def flip(at: int = 0, mask: int = 1) -> Callable[[bytearray], None]:
         payload[at] ^= mask
 
     return edit
-

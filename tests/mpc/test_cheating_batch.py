@@ -17,7 +17,6 @@ from .cheating import run_dealt as run
 from .support import DealtPreprocessing
 
 
-
 def party_with(**methods) -> type[Party]:
     """A party whose preprocessing has other methods."""
     preprocessing = type("Deviating", (DealtPreprocessing,), methods)
@@ -310,3 +309,19 @@ def test_36_opening_of_another_operation(parties, cheater):
         return payload
 
     run(parties, cheater, tamper=replay, batch=4).detected(36, "OPEN_BUCKET")
+
+
+@case(36)
+@ALIKE
+def test_36_opening_of_another_segment(parties, cheater):
+    """The same for the product masks of two segments."""
+    first: dict[int, bytes] = {}
+
+    def replay(header, payload):
+        if header.label == "OPEN_BEAVER" and header.b == 0:
+            first[header.receiver] = bytes(payload)
+        if header.label == "OPEN_BEAVER" and header.b == 1:
+            return bytearray(first[header.receiver])
+        return payload
+
+    run(parties, cheater, tamper=replay, segment=6).detected(36, "OPEN_BEAVER")
