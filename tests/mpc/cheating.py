@@ -22,9 +22,8 @@ from .catalogue import ROWS
 from .ordering import Crew, watched
 from .support import DealtParty, Tamper, TamperingLink, random_circuit
 
-
-#: Parameters ``parties`` and ``cheater`` of tests; 0 evaluates, 1 is the first garbler. Where garblers differ in nothing
-#: (up to the triples), the first of three is left to the long suite.
+#: Parameters ``parties`` and ``cheater`` of tests; 0 evaluates, 1 is the first garbler. Where garblers do not differ (up
+#: to the triples), the first of three is left to the long suite.
 ROLES = pytest.mark.parametrize(("parties", "cheater"), [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)])
 _FIRST = pytest.param(3, 1, marks=pytest.mark.long)
 ALIKE = pytest.mark.parametrize(("parties", "cheater"), [(2, 0), (2, 1), (3, 0), _FIRST, (3, 2)])
@@ -92,7 +91,8 @@ class Outcome:
 
     def ended(self, *kinds: type[BaseException]) -> None:
         """All honest parties ended without a result, by errors of ``kinds`` or because another one told them."""
-        assert all(isinstance(e, kinds or (Timeout,)) or isinstance(e, PeerAborted) for e in self.errors), self.errors
+        expected = (*(kinds or (Timeout,)), PeerAborted)
+        assert all(isinstance(e, expected) for e in self.errors), self.errors
         self.nothing_revealed()
 
     def nothing_revealed(self) -> None:

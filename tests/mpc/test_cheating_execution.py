@@ -81,7 +81,7 @@ def test_39_start_index_rolled(parties, cheater):
 @ROLES
 @pytest.mark.parametrize(("number", "start"), [(40, 1 << 40), (41, 0)])
 def test_40_41_resumed_session(parties, cheater, number, start):
-    """Sessions kept on disk are not offered: who claims one ends the run before its pool is touched or a coin opened."""
+    """Sessions kept on disk are not offered: who claims one ends the run before its pool is touched."""
     edit = edit_exec(flags=1, triple_base=start)
     run(parties, cheater, tamper=change("EXEC", edit)).detected(number)
 
