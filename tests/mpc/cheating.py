@@ -22,8 +22,8 @@ from .catalogue import ROWS
 from .ordering import Crew, watched
 from .support import DealtParty, Tamper, TamperingLink, random_circuit
 
-#: Parameters ``parties`` and ``cheater`` of tests; 0 evaluates, 1 is the first garbler. Where garblers do not differ (up
-#: to the triples), the first of three is left to the long suite.
+#: Parameters ``parties`` and ``cheater`` of tests; 0 evaluates, 1 is the first garbler. Where garblers do not differ
+#: (up to the triples), the first of three is left to the long suite.
 ROLES = pytest.mark.parametrize(("parties", "cheater"), [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)])
 _FIRST = pytest.param(3, 1, marks=pytest.mark.long)
 ALIKE = pytest.mark.parametrize(("parties", "cheater"), [(2, 0), (2, 1), (3, 0), _FIRST, (3, 2)])
