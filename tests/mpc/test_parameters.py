@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import pytest
@@ -29,6 +32,58 @@ def test_bound_holds_and_is_tight(rho, bucket):
     assert Fraction(1, 2**bucket * layer ** (bucket - 1)) <= Fraction(1, 2**rho)
     if layer > 1:
         assert Fraction(1, 2**bucket * (layer - 1) ** (bucket - 1)) > Fraction(1, 2**rho)
+
+
+@pytest.mark.parametrize("rho", TABLE)
+def test_table_recomputed(rho):
+    """The formula of 8.1, 2^((rho - B) / (B - 1)), with 60 decimal digits; the entry that the table rounds is 1.5e9."""
+    with localcontext() as context:
+        context.prec = 60
+        computed = {b: math.ceil(Decimal(2) ** (Decimal(rho - b) / (b - 1))) for b in range(3, 11)}
+    assert {b: computed[b] for b in TABLE[rho]} == TABLE[rho]
+    assert computed == {b: minimum_layer(rho, b) for b in computed}
+    if rho == 64:
+        assert f"{computed[3]:.1e}" == "1.5e+09"
+
+
+@pytest.mark.parametrize("triples", [1, 2, 50, 100, 1000, 5000, 10**5, 278_045, 278_046, 400_000, 10**6])
+@pytest.mark.parametrize("rho", [40, 64, 80])
+def test_shape_is_the_cheapest_that_is_allowed(triples, rho):
+    bucket, layer = bucket_shape(triples, rho)
+    assert layer >= triples
+    assert Fraction(1, 2**bucket * layer ** (bucket - 1)) <= Fraction(1, 2**rho)
+    for b in range(3, 41):
+        smallest = max(triples, minimum_layer(rho, b))
+        assert bucket * layer <= b * smallest
+
+
+@pytest.mark.parametrize(("bucket", "layer"), [(2, 2), (2, 3), (2, 4), (3, 2), (3, 3)])
+def test_bound_by_enumeration(bucket, layer):
+    """All attacks and all shifts of small cases: the best one wins with 2^-B L^-(B-1) exactly, as 8.1 says."""
+    sets = [frozenset(i for i in range(layer) if mask >> i & 1) for mask in range(1 << layer)]
+    best = Fraction(0)
+    for attack in itertools.product(sets, repeat=bucket):
+        won = sum(
+            any(
+                all((a + sh) % layer in layers for layers, sh in zip(attack, (0, *shifts), strict=True))
+                for a in attack[0]
+            )
+            for shifts in itertools.product(range(layer), repeat=bucket - 1)
+        )
+        survives = Fraction(1, 2 ** sum(len(layers) for layers in attack))
+        best = max(best, survives * Fraction(won, layer ** (bucket - 1)))
+    assert best == Fraction(1, 2**bucket * layer ** (bucket - 1))
+
+
+@pytest.mark.parametrize("rho", [40, 64])
+def test_errors_of_a_large_session_add_up(rho):
+    """All batches together, truncation and the zero test: below 2^-rho with the default shape of large sessions."""
+    ands = 20_000_000
+    params = parameters_for(2, ands, 256, rho=rho, w=64 if rho == 40 else 128)
+    one = Fraction(1, 2**params.bucket * params.layer ** (params.bucket - 1))
+    buckets = one / (1 - Fraction(1, 2**params.bucket))
+    total = buckets + Fraction(5, 4) / 2 ** (params.w - 2) + Fraction(1, 2**63 if rho == 40 else 2**120)
+    assert total < Fraction(1, 2**rho)
 
 
 @pytest.mark.parametrize(
