@@ -32,6 +32,7 @@ from llvmlite import binding as llvm
 from numba.core import config
 
 from engine import codecache
+from engine.kernels.signatures import SIGNATURES
 
 __all__ = ["FEATURES", "KERNELS", "NATIVE", "cache_base", "cache_directory", "inline", "kernel", "shared"]
 
@@ -165,7 +166,10 @@ def kernel(function: Callable[..., Any]) -> Any:
     compiled = _compile(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
     package, _, module = function.__module__.rpartition(".")
     if package == __name__:
-        KERNELS[f"{module}.{function.__name__}"] = compiled
+        name = f"{module}.{function.__name__}"
+        if len(SIGNATURES.get(name, "").split()) != function.__code__.co_argcount:
+            raise TypeError(f"engine/kernels/signatures.py has no type for each argument of the kernel {name}")
+        KERNELS[name] = compiled
     return compiled
 
 

@@ -18,6 +18,7 @@ from engine.kernels.simd import (
     WIDE_BLOCKS,
     block_of,
     broadcast_wide,
+    hidden,
     lane,
     load128,
     load_wide,
@@ -39,6 +40,12 @@ def _product_share(d, macs, keys, stride, peers, at):
     for p in range(peers):
         total = total ^ load128(macs, p * stride + at) ^ load128(keys, p * stride + at)
     return total
+
+
+@inline
+def _mask(word):
+    """All ones if the LSB is set, else zero."""
+    return U(0) - hidden(word & ONE)
 
 
 @inline
@@ -110,7 +117,7 @@ if NATIVE and WIDE_BLOCKS > 1:
                 store_wide(s, 2 * i, load_wide(s, 2 * i) ^ h ^ masked)
             else:
                 for j in range(WIDE_BLOCKS):
-                    mask = U(0) - (lane(block_of(x, j), 0) & ONE)
+                    mask = _mask(lane(block_of(x, j), 0))
                     s[i + j] ^= lane(block_of(h, j), 0) ^ (mask & g[i + j])
             i += WIDE_BLOCKS
         return i
@@ -169,7 +176,7 @@ def evaluate(start, stop, hk, index, tweak, macs, g, s, words):
     while i + 1 < stop:
         low = index + U(i)
         h0, h1 = hash1x2(hk[0], hk[1], low, tweak, low + ONE, tweak, load128(macs, 2 * i), load128(macs, 2 * i + 2))
-        m0, m1 = U(0) - (macs[2 * i] & ONE), U(0) - (macs[2 * i + 2] & ONE)
+        m0, m1 = _mask(macs[2 * i]), _mask(macs[2 * i + 2])
         at = i * words
         s[at] ^= lane(h0, 0) ^ (m0 & g[at])
         s[at + words] ^= lane(h1, 0) ^ (m1 & g[at + words])
@@ -179,7 +186,7 @@ def evaluate(start, stop, hk, index, tweak, macs, g, s, words):
         i += 2
     if i < stop:
         h = hash1(hk[0], hk[1], index + U(i), tweak, load128(macs, 2 * i))
-        mask = U(0) - (macs[2 * i] & ONE)
+        mask = _mask(macs[2 * i])
         s[i * words] ^= lane(h, 0) ^ (mask & g[i * words])
         if words == 2:
             s[i * words + 1] ^= lane(h, 1) ^ (mask & g[i * words + 1])

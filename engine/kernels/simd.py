@@ -199,6 +199,17 @@ def load_masks(typing_context, bits, index):
     return WIDE(bits, types.intp), generate
 
 
+@intrinsic
+def hidden(typing_context, word):
+    """The uint64 itself, about which the compiler knows nothing: it cannot turn arithmetic on a secret bit into a
+    choice, which might become a branch."""
+
+    def generate(context, builder, signature, args):
+        return builder.asm(ir.FunctionType(_I64, [_I64]), "", "=r,0", args, False)
+
+    return types.uint64(types.uint64), generate
+
+
 def _make_zero(vector):
     @intrinsic
     def zero(typing_context):
