@@ -13,9 +13,15 @@ from engine.mpc.leaky_and import flat, tweak_word, words_of
 from engine.mpc.product_masks import SegmentShares
 from engine.mpc.session import Session
 from engine.oracle import LBLCHK, RO, same
+from engine.transport.buffers import POOL
 
 OWN_ROWS = 2
 CROSS_ROWS = 3
+
+
+def message(count: int, blocks: int) -> np.ndarray:
+    """Uninitialised uint64 (count, 2 * blocks) for a message; its memory is used again once the message has left."""
+    return np.frombuffer(POOL.block(16 * count * blocks), np.uint64).reshape(count, 2 * blocks)
 
 
 @dataclass(repr=False)
@@ -57,7 +63,7 @@ class Garbler:
         """ROWS of one segment; ``gates`` as :class:`engine.circuit.slots.SlotWalk` makes them."""
         session, me, count = self.session, self.session.party, len(shares)
         idx = np.uint64(self.gate_base + index * self.segment)
-        rows = np.empty((count, 2 * OWN_ROWS), np.uint64)
+        rows = message(count, OWN_ROWS)
         operands = np.empty(4 * count if session.parties > 2 else 0, np.uint64)
         halves = np.array([tweak_word(2, me, me, half) for half in (0, 1)], np.uint64)
         macs = [flat(m[0]) for m in (shares.macs_a, shares.macs_b, shares.macs_s)]
@@ -79,7 +85,7 @@ class Garbler:
             if dest == 0:
                 continue
             tweaks = np.array([tweak_word(3, me, dest, half) for half in (0, 1)], np.uint64)
-            rows = np.empty((count, 2 * CROSS_ROWS), np.uint64)
+            rows = message(count, CROSS_ROWS)
             macs = [flat(m[place]) for m in (s.macs_a, s.macs_b, s.macs_s)]
             args = (operands, session.delta, self.key, idx, tweaks, *macs, flat(rows))
             session.workers.run(garbling.cross_rows, count, *args)
