@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 
 import engine
 from engine.garble.costs import Costs
-from tests.garble.generator import Generator
+from tests.property.programs import Case, cases
 
 
 def costs(source: str, **options: object) -> Costs:
@@ -110,7 +110,14 @@ def test_functions_on_one_line() -> None:
     assert found.functions == (("main", 2),)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_random_programs(seed: int) -> None:
+@settings(
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+@given(cases(inputs=0))
+def test_generated_programs(case: Case) -> None:
     """Sums and circuits of all kinds of programs."""
-    costs(Generator(seed).program())
+    costs(case.text, consts=case.consts)

@@ -10,10 +10,12 @@ import engine
 from engine.garble import check_program
 from engine.garble.constants import Constants
 from engine.garble.diagnostics import Reporter
-from tests.garble.generator import random_value
-from tests.garble.interpreter import Interpreter, Panic, plain
+from tests.property.inputs import value
+from tests.property.interpreter import Interpreter, Panic, as_tuples
+from tests.property.shapes import BOOL, INTS
 
 HEAD = "pub fn main(a: u8, b: i8, c: bool, d: u8, i: usize) -> (u16, i16, (u8, i32), [u16; 3], [[u8; 2]; 2]) {"
+PARTIES = (INTS["u8"], INTS["i8"], BOOL, INTS["u8"])
 TARGETS = {"n": "u16", "z": "i16", "p.0": "u8", "p.1": "i32"}
 
 
@@ -85,11 +87,10 @@ def compare(seed: int) -> int:
     rng = random.Random(seed)
     values = 0
     for _ in range(12):
-        given = [random_value(type_, rng) for type_ in program.parameter_types[:4]] + [rng.choice([0, 1, 2, 3])]
-        arguments = [plain(type_, value) for type_, value in zip(program.parameter_types, given)]
-        bits = program.circuit.evaluate([program.encode(party, value) for party, value in enumerate(given)])
+        given = [value(rng, shape) for shape in PARTIES] + [rng.choice([0, 1, 2, 3])]
+        bits = program.circuit.evaluate([program.encode(party, number) for party, number in enumerate(given)])
         try:
-            expected = Interpreter(typed.functions, constants).call("main", arguments)
+            expected = Interpreter(typed.functions, constants).call("main", given)
         except Panic as panic:
             with pytest.raises(engine.GarblePanic) as caught:
                 program.decode(bits)
@@ -97,7 +98,7 @@ def compare(seed: int) -> int:
             assert found == (panic.reason, panic.span.start_line + 1, panic.span.start_column + 1), (source, given)
             continue
         literal = program.decode(bits)
-        assert plain(literal.type, literal.value) == expected, (seed, source, given)
+        assert as_tuples(literal.value) == expected, (seed, source, given)
         values += 1
     return values
 

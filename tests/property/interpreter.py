@@ -1,12 +1,12 @@
 """A direct interpreter of the typed tree on Python values: the plain meaning of sections 7 to 15.
 
-It shares nothing with the lowering: no circuit, no literals, no merging. Arrays are lists, tuples and structs are
-tuples (fields in alphabetical order), enum values are (variant number, payload tuple).
+It shares nothing with the lowering: no circuit, no literals, no merging. Values are as in
+:mod:`tests.property.shapes`: arrays, tuples and structs are tuples, so nothing is ever shared and changed.
 """
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -25,37 +25,45 @@ class Panic(Exception):
         self.span = span
 
 
+class Unspecified(Exception):
+    """A join whose tables break the promise in a way that leaves the result open (section 12.1)."""
+
+
 class Interpreter:
-    """Evaluates one function call."""
+    """Evaluates function calls of one program; one method a kind of node."""
 
     def __init__(
         self, functions: dict[str, t.TypedFunction], constants: Constants, *, check_joins: bool = False
     ) -> None:
         self.functions = functions
+        self.check_joins = check_joins  # a join whose keys are not strictly ascending is a panic
         self.constants = constants
-        self.check_joins = check_joins
+        self.resolve = constants.resolve
         self.env: dict[int, Any] = {}
+        self.rules: dict[type, Callable[[Any], Any]] = {}
 
-    def call(self, name: str, arguments: list[Any]) -> Any:
+    def call(self, name: str, arguments: Sequence[Any]) -> Any:
+        """The result of a function, or :class:`Panic`."""
         function = self.functions[name]
-        for parameter, value in zip(function.parameters, arguments):
-            self.env[parameter.var] = copy.deepcopy(value)
+        for parameter, value in zip(function.parameters, arguments, strict=True):
+            self.env[parameter.var] = value
         return self.eval(function.body)
 
     def eval(self, node: Any) -> Any:
-        return getattr(self, type(node).__name__)(node)
-
-    def resolve(self, type_: Any) -> v.Type:
-        return self.constants.resolve(type_)
+        """The value of an expression; unit for a statement."""
+        rule = self.rules.get(type(node))
+        if rule is None:
+            rule = self.rules[type(node)] = getattr(self, type(node).__name__)
+        return rule(node)
 
     def Lit(self, node: t.Lit) -> Any:
         return node.value
 
     def RangeLit(self, node: t.RangeLit) -> Any:
-        return list(range(node.start, node.start + node.count))
+        return tuple(range(node.start, node.start + node.count))
 
     def Use(self, node: t.Use) -> Any:
-        return copy.deepcopy(self.env[node.var])
+        return self.env[node.var]
 
     def ConstUse(self, node: t.ConstUse) -> Any:
         return self.constants.values[node.name]
@@ -64,15 +72,11 @@ class Interpreter:
         return self.call(node.name, [self.eval(argument) for argument in node.arguments])
 
     def Make(self, node: t.Make) -> Any:
-        items = [self.eval(item) for item in node.items]
-        type_ = self.resolve(node.type)
-        if isinstance(type_, v.EnumType):
-            return (node.variant, tuple(items))
-        return items if isinstance(type_, v.ArrayType) else tuple(items)
+        items = tuple([self.eval(item) for item in node.items])
+        return items if node.variant < 0 else (node.variant, items)
 
     def Repeat(self, node: t.Repeat) -> Any:
-        value = self.eval(node.value)
-        return [copy.deepcopy(value) for _ in range(self.constants.size(node.size))]
+        return (self.eval(node.value),) * self.constants.size(node.size)
 
     def IndexOf(self, node: t.IndexOf) -> Any:
         base, index = self.eval(node.base), self.eval(node.index)
@@ -82,6 +86,8 @@ class Interpreter:
 
     def Part(self, node: t.Part) -> Any:
         return self.eval(node.base)[node.number]
+
+    # ---- operators
 
     def UnaryOf(self, node: t.UnaryOf) -> Any:
         value, type_ = self.eval(node.operand), self.resolve(node.type)
@@ -104,6 +110,8 @@ class Interpreter:
         target = self.resolve(node.type)
         return bool(value & 1) if isinstance(target, v.BoolType) else wrap(value, target)
 
+    # ---- control
+
     def Branch(self, node: t.Branch) -> Any:
         if self.eval(node.condition):
             return self.eval(node.then)
@@ -117,20 +125,21 @@ class Interpreter:
         raise AssertionError("no arm matches")
 
     def matches(self, pattern: t.Pattern, value: Any) -> bool:
+        """Whether a value matches; the names of the pattern are bound on the way."""
         if isinstance(pattern, t.PBind):
             if pattern.var is not None:
-                self.env[pattern.var] = copy.deepcopy(value)
+                self.env[pattern.var] = value
             return True
         if isinstance(pattern, t.PBool):
-            return value == pattern.value
+            return bool(value == pattern.value)
         if isinstance(pattern, t.PRange):
-            return pattern.low <= value <= pattern.high
+            return bool(pattern.low <= value <= pattern.high)
         if isinstance(pattern, t.PVariant):
-            return value[0] == pattern.variant and self._all(pattern.items, value[1])
+            return bool(value[0] == pattern.variant) and self._all(pattern.items, value[1])
         return self._all(pattern.items, value)
 
-    def _all(self, patterns: Any, values: Any) -> bool:
-        return all(self.matches(pattern, value) for pattern, value in zip(patterns, values))
+    def _all(self, patterns: Sequence[t.Pattern], values: Sequence[Any]) -> bool:
+        return all(self.matches(pattern, value) for pattern, value in zip(patterns, values, strict=True))
 
     def BlockOf(self, node: t.BlockOf) -> Any:
         value: Any = ()
@@ -148,39 +157,51 @@ class Interpreter:
             self.eval(node.body)
         return ()
 
-    def joined(self, node: t.ForJoin | t.JoinOf, *, keyed: bool) -> tuple[list[Any], list[Any]]:
-        """Both arrays of a join; with ``check_joins`` their keys must be strictly ascending."""
-        sides = self.eval(node.left), self.eval(node.right)
-        for side, rows in zip((node.left, node.right), sides):
-            type_ = self.resolve(side.type)
-            assert isinstance(type_, v.ArrayType)
-            ranks = [rank(type_.element, row) for row in rows]
-            keys = [key[0] for key in ranks] if keyed else ranks
-            if self.check_joins and any(one >= two for one, two in pairwise(keys)):
-                raise Panic("JoinOrder", side.span)
-        return sides
+    # ---- joins
 
     def ForJoin(self, node: t.ForJoin) -> Any:
-        left, right = self.joined(node, keyed=True)
-        for row in left:
-            for other in right:
-                if row[0] == other[0]:
-                    assert self.matches(node.pattern, (row, other))
-                    self.eval(node.body)
+        left, right = self.eval(node.left), self.eval(node.right)
+        for pair in self.joined(node, left, right, keyed=True):
+            assert self.matches(node.pattern, pair)
+            self.eval(node.body)
         return ()
 
     def JoinOf(self, node: t.JoinOf) -> Any:
-        left, right = self.joined(node, keyed=node.keyed)
-        type_ = self.resolve(node.left.type)
-        other_type = self.resolve(node.right.type)
-        assert isinstance(type_, v.ArrayType) and isinstance(other_type, v.ArrayType)
+        left, right = self.eval(node.left), self.eval(node.right)
+        pairs = self.joined(node, left, right, keyed=node.keyed)
+        row, other = self._element(node.left), self._element(node.right)
         if node.keyed:
-            found = [(True, a, b) for a in left for b in right if a[0] == b[0]]
-            empty: Any = (False, zero(type_.element), zero(other_type.element))
+            found = [(True, *pair) for pair in pairs]
+            empty: tuple[Any, ...] = (False, zero(row), zero(other))
         else:
-            found = [(True, a) for a in left for b in right if a == b]
-            empty = (False, zero(type_.element))
-        return [copy.deepcopy(empty) for _ in range(len(left) + len(right) - 1 - len(found))] + found
+            found = [(True, key) for key, _ in pairs]
+            empty = (False, zero(row))
+        return (empty,) * (len(left) + len(right) - 1 - len(found)) + tuple(found)
+
+    def _element(self, node: t.Expr) -> v.Type:
+        type_ = self.resolve(node.type)
+        assert isinstance(type_, v.ArrayType)
+        return type_.element
+
+    def joined(self, node: t.ForJoin | t.JoinOf, left: Any, right: Any, *, keyed: bool) -> list[tuple[Any, Any]]:
+        """Pairs of rows with equal keys in ascending key order; Unspecified where the tables leave it open."""
+        type_ = self._element(node.left)
+        if keyed:
+            assert isinstance(type_, v.TupleType)
+            type_ = type_.items[0]
+        first = [row[0] if keyed else row for row in left]
+        second = [row[0] if keyed else row for row in right]
+        for side, keys in ((node.left, first), (node.right, second)):
+            orders = [order(type_, key) for key in keys]
+            if self.check_joins and any(one >= two for one, two in pairwise(orders)):
+                raise Panic("JoinOrder", side.span)
+            if orders != sorted(orders):
+                raise Unspecified
+        if any(first.count(key) + second.count(key) > 2 and key in second for key in first):
+            raise Unspecified
+        return [(row, right[second.index(key)]) for row, key in zip(left, first) if key in second]
+
+    # ---- assignment
 
     def AssignTo(self, node: t.AssignTo) -> Any:
         path: list[int] = []
@@ -189,17 +210,16 @@ class Interpreter:
                 path.append(step.number)
                 continue
             index = self.eval(step.index)
-            size = self.resolve(step.base)
-            assert isinstance(size, v.ArrayType)
-            if index >= size.size:
+            base = self.resolve(step.base)
+            assert isinstance(base, v.ArrayType)
+            if index >= base.size:
                 raise Panic("OutOfBounds", node.span)
             path.append(index)
-        old = self.env[node.var]
-        for place in path:
-            old = old[place]
-        old = copy.deepcopy(old)
+        old = self.env[node.var] if node.operator else None
         value = self.eval(node.value)
         if node.operator:
+            for place in path:
+                old = old[place]
             value = binary(node.operator, old, value, self.resolve(node.target), node.span)
         self.env[node.var] = replaced(self.env[node.var], path, value)
         return ()
@@ -208,10 +228,9 @@ class Interpreter:
 def replaced(whole: Any, path: list[int], value: Any) -> Any:
     """A copy of an aggregate with one part replaced."""
     if not path:
-        return copy.deepcopy(value)
-    items = list(whole)
-    items[path[0]] = replaced(items[path[0]], path[1:], value)
-    return items if isinstance(whole, list) else tuple(items)
+        return value
+    place = path[0]
+    return (*whole[:place], replaced(whole[place], path[1:], value), *whole[place + 1 :])
 
 
 def wrap(value: int, type_: v.Type) -> int:
@@ -246,34 +265,38 @@ def binary(operator: str, left: Any, right: Any, type_: v.Type, span: Span) -> A
 
 
 def zero(type_: v.Type) -> Any:
-    """The value of all zero bits."""
-    return plain(type_, v.decode(type_, [0] * type_.bits))
-
-
-def rank(type_: v.Type, value: Any) -> Any:
-    """Place of a value in the order of keys: numbers, tuples and lists that Python compares."""
+    """The value whose bits are all zero."""
+    if isinstance(type_, v.BoolType):
+        return False
+    if isinstance(type_, v.IntType):
+        return 0
     if isinstance(type_, v.ArrayType):
-        return [rank(type_.element, item) for item in value]
+        return (zero(type_.element),) * type_.size
     if isinstance(type_, v.TupleType):
-        return tuple(rank(item, part) for item, part in zip(type_.items, value))
+        return tuple(map(zero, type_.items))
     if isinstance(type_, v.StructType):
-        return tuple(rank(item, part) for (_, item), part in zip(type_.fields, value))
-    if isinstance(type_, v.EnumType):
-        types = type_.variants[value[0]][1] or ()
-        return (value[0], *(rank(item, part) for item, part in zip(types, value[1])))
-    return value % 2**type_.bits
+        return tuple(zero(item) for _, item in type_.fields)
+    return (0, tuple(map(zero, type_.variants[0][1] or ())))
 
 
-def plain(type_: v.Type, value: Any) -> Any:
-    """A value of engine.values in the form of this interpreter."""
+def order(type_: v.Type, value: Any) -> Any:
+    """What sorts like the encoding of a value: negative numbers behind, variants by number (section 12)."""
+    if isinstance(type_, v.IntType):
+        return value % (1 << type_.bits)
+    if isinstance(type_, v.BoolType):
+        return value
     if isinstance(type_, v.ArrayType):
-        return [plain(type_.element, item) for item in value]
+        return tuple(order(type_.element, part) for part in value)
     if isinstance(type_, v.TupleType):
-        return tuple(plain(item, part) for item, part in zip(type_.items, value))
+        return tuple(map(order, type_.items, value))
     if isinstance(type_, v.StructType):
-        return tuple(plain(item, value.fields[name]) for name, item in type_.fields)
-    if isinstance(type_, v.EnumType):
-        number = type_.index(value.variant)
-        types = type_.variants[number][1] or ()
-        return (number, tuple(plain(item, part) for item, part in zip(types, value.payload or ())))
-    return value
+        return tuple(map(order, (item for _, item in type_.fields), value))
+    payload = type_.variants[value[0]][1] or ()
+    return (value[0], tuple(map(order, payload, value[1])))
+
+
+def as_tuples(value: Any) -> Any:
+    """A value of :mod:`engine.values` without enums, with tuples for arrays and structs."""
+    if isinstance(value, v.StructValue):
+        return tuple(as_tuples(value.fields[name]) for name in sorted(value.fields))
+    return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value

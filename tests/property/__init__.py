@@ -1,0 +1,1 @@
+"""Generated programs: circuit, plain interpreter and protocol agree."""
