@@ -130,8 +130,9 @@ class State:
 
     def read(self, var: int) -> Lits:
         """The value; the caller may keep it."""
-        self.owned.discard(var)
-        return self.peek(var)
+        value = self.peek(var)
+        self.owned.discard(var)  # after peek: adding up makes a new array, which the caller keeps
+        return value
 
     def peek(self, var: int) -> Lits:
         """The value, to look at only."""

@@ -49,6 +49,11 @@ CASES: dict[str, tuple[str, list[Any], Any]] = {
         [1],
         (0, 9),
     ),
+    "a total that is added up late is read before it is changed": (
+        "pub fn main(a: u16, b: u16) -> u16 { let mut v = a; v += b; v - { v |= 8; b } }",
+        [5, 1],
+        5,
+    ),
     "compound assignment reads the place before the value": (
         "pub fn main(x: u8) -> u8 { let mut v = x; v += { v = 100; 1 }; v }",
         [5],

@@ -37,6 +37,7 @@ def run_block(number: int, drawn: int, distinct: int) -> None:
         database=None,
         deadline=None,
         print_blob=True,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
     )
