@@ -42,6 +42,7 @@ class Programs(Statements):
         super().__init__(draw)
         self.consts: Consts = {}
         self.values: dict[str, Any] = {}
+        self.wrapped = False  # whether some constant arithmetic wrapped: such a number is no size (section 13)
         self.items: list[str] = []
 
     def case(self, inputs: int) -> Case:
@@ -97,12 +98,14 @@ class Programs(Statements):
     def constant(self, number: int) -> str:
         """A constant; some of type usize serve as array sizes."""
         shape: Shape = self.pick((INTS["usize"], *self.ints, BOOL))
+        self.wrapped = False
         text, value = self.constant_tree(shape, 2)
         if shape == INTS["usize"] and not 0 <= value <= 3 and self.chance(3, 4):
+            self.wrapped = False
             value = self.pick((2, 3, 1, 0))
             text = f"{value}usize"
         name = f"C{number}"
-        if shape == INTS["usize"] and value <= 3:
+        if shape == INTS["usize"] and value <= 3 and not self.wrapped:
             self.sizes.append((name, value))
         self.constants[name] = shape
         self.values[name] = value
@@ -114,6 +117,7 @@ class Programs(Statements):
         same = [name for name, of in self.constants.items() if of == shape]
         if kind == 1 and same:
             name = self.pick(same)
+            self.wrapped |= shape == INTS["usize"] and name not in dict(self.sizes)
             return name, self.values[name]
         if kind == 2:
             return self.external(shape)
@@ -129,7 +133,9 @@ class Programs(Statements):
         operator = "+" if kind == 6 else "-"
         exact = left[1] + right[1] if operator == "+" else left[1] - right[1]
         second = f"({right[0]})" if " " in right[0] else right[0]
-        return f"{left[0]} {operator} {second}", reduced(shape, exact)
+        value = reduced(shape, exact)
+        self.wrapped |= value != exact
+        return f"{left[0]} {operator} {second}", value
 
     def external(self, shape: Shape) -> tuple[str, Any]:
         """A value from outside; a name has one type."""
