@@ -13,19 +13,22 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
+from engine import trace
+
 _here = threading.local()
 
 
 class Workers:
-    """A fixed number of threads; with one thread everything runs in the caller.
+    """A fixed number of threads; with one thread everything runs in the caller. ``owner``: their party, in traces.
 
     Work that itself uses workers runs in the thread where it is: waiting for threads that wait would never end.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, threads: int = 1, owner: int | None = None) -> None:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         self.threads = threads
+        self.owner = owner
         self._pool: ThreadPoolExecutor | None = None
 
     def slices(self, n: int, align: int = 1) -> list[tuple[int, int]]:
@@ -37,10 +40,15 @@ class Workers:
 
     def run(self, function: Callable[..., Any], n: int, *args: Any, align: int = 1) -> list[Any]:
         """Call ``function(start, stop, *args)`` on slices of 0..n; results in the order of the slices."""
+        function = trace.timed(function, self.owner)
         slices = self.slices(n, align)
         if len(slices) <= 1:
             return [function(first, last, *args) for first, last in slices]
         return self.map(lambda piece: function(piece[0], piece[1], *args), slices)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a kernel that has no slices, in this thread."""
+        return trace.timed(function, self.owner)(*args)
 
     def map(self, function: Callable[[Any], Any], items: list[Any]) -> list[Any]:
         """``[function(item) for item in items]`` on the threads; the first error is raised after all have ended."""

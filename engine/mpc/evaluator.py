@@ -69,7 +69,8 @@ class Evaluator:
         count = len(shares)
         rows, cross, beta = self.receive_rows(index, count)
         lam = np.empty(count, np.uint8)
-        garbling.walk_evaluate(
+        self.session.workers.call(
+            garbling.walk_evaluate,
             gates,
             self.garblers,
             count,
@@ -110,4 +111,5 @@ class Evaluator:
     def linear_values(self, gates: np.ndarray) -> None:
         """The masked values of all wires of a circuit without AND gates."""
         nothing = np.zeros(0, np.uint64)
-        garbling.walk_values(gates, self.values, np.zeros(0, np.uint8), nothing, nothing, nothing)
+        rest = (self.values, np.zeros(0, np.uint8), nothing, nothing, nothing)
+        self.session.workers.call(garbling.walk_values, gates, *rest)

@@ -53,7 +53,8 @@ class Garbler:
         """LABELS: the active label of every input wire, after the echo of MASKED and once only."""
         active = np.empty_like(self.input_labels)
         count = len(lam)
-        triples.select_blocks(0, count, lam, flat(self.input_labels), self.session.delta, flat(active))
+        labels = (flat(self.input_labels), self.session.delta, flat(active))
+        self.session.workers.call(triples.select_blocks, 0, count, lam, *labels)
         self.session.channel.send(0, "LABELS", active, a=self.execution)
         self.values[:count] = lam
 
@@ -69,7 +70,8 @@ class Garbler:
         macs = [flat(m[0]) for m in (shares.macs_a, shares.macs_b, shares.macs_s)]
         keys = [flat(k) for k in (shares.keys_a, shares.keys_b, shares.keys_s)]
         constants = (session.delta, self.key, idx, halves)
-        garbling.walk_garble(gates, flat(self.labels), *constants, *macs, *keys, flat(rows), operands)
+        arrays = (flat(self.labels), *constants, *macs, *keys, flat(rows), operands)
+        self.session.workers.call(garbling.walk_garble, gates, *arrays)
         zeros = shares.keys_s
         parts = [rows, *self.cross_rows(idx, operands, shares)]
         if me == 1:
@@ -126,10 +128,11 @@ class Garbler:
         """
         s = pending.shares
         macs = [flat(m[0]) for m in (s.macs_a, s.macs_b, s.macs_s)]
-        garbling.walk_values(pending.gates, self.values, lam, *macs)
+        self.session.workers.call(garbling.walk_values, pending.gates, self.values, lam, *macs)
         return fold(self.session.workers, s0, s.macs_s[0])
 
     def linear_values(self, gates: np.ndarray) -> None:
         """The masked values of all wires of a circuit without AND gates."""
         nothing = np.zeros(0, np.uint64)
-        garbling.walk_values(gates, self.values, np.zeros(0, np.uint8), nothing, nothing, nothing)
+        rest = (self.values, np.zeros(0, np.uint8), nothing, nothing, nothing)
+        self.session.workers.call(garbling.walk_values, gates, *rest)

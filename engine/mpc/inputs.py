@@ -31,7 +31,7 @@ def collect_shares(session: Session, label: str, domain: str, execution: int, ma
         bits = session.unpack(payload[:size], count, label, peer)
         expected = np.empty((count, 2), np.uint64)
         keys = np.ascontiguousarray(masks.keys[index])
-        triples.select_blocks(0, count, bits, flat(keys), session.delta, flat(expected))
+        session.workers.call(triples.select_blocks, 0, count, bits, flat(keys), session.delta, flat(expected))
         digest = RO(domain, session.sid, execution, peer, session.party, expected)
         ok = same(payload[size:].tobytes(), digest)
         session.require(ok, label, "the MACs of the mask shares are wrong", peer)

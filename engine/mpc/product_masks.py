@@ -72,7 +72,8 @@ class WireMasks:
         nothing = np.zeros(0, np.uint64)
         state = flat(self.state)
         rest = (nothing, nothing, nothing, nothing, 0, np.zeros(0, np.uint8))
-        garbling.walk_masks(gates, 0, 0, 0, 0, self.peers, state, nothing, nothing, 0, nothing, nothing, *rest)
+        start = (gates, 0, 0, 0, 0, self.peers, state, nothing, nothing, 0, nothing, nothing)
+        self.session.workers.call(garbling.walk_masks, *start, *rest)
 
     def outputs(self, slots: np.ndarray) -> Shares:
         """Mask shares of output wires after the last segment."""
@@ -106,8 +107,17 @@ class BeaverOpening:
             fresh_m, fresh_stride = strided(t.masks.macs)
             fresh_k, _ = strided(t.masks.keys)
             sources = (fresh_m, fresh_k, fresh_stride, flat(t.x.macs[0]), flat(t.y.macs[0]))
-            gate = garbling.walk_masks(
-                self.place.gates, gate, first, len(t), count, self.peers, flat(masks.state), *sources, *out
+            gate = self.session.workers.call(
+                garbling.walk_masks,
+                self.place.gates,
+                gate,
+                first,
+                len(t),
+                count,
+                self.peers,
+                flat(masks.state),
+                *sources,
+                *out,
             )
         assert 3 * gate == len(self.place.gates)
 

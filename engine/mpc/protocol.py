@@ -74,7 +74,7 @@ def run_mpc(
         fiat_shamir=fiat_shamir,
         batch=batch,
     )
-    with Workers(threads or os.cpu_count() or 1) as workers:
+    with Workers(threads or os.cpu_count() or 1, party) as workers:
         state = Session(
             channel,
             params,

@@ -95,7 +95,7 @@ def extend_keys(
     moved = np.array(schedules, dtype=np.uint64, order="C").reshape(-1)
     out = _extension(blocks, rows)
     try:
-        extension.relabel(moved, trees, k, masks)
+        workers.call(extension.relabel, moved, trees, k, masks)
         arguments = (moved, trees, k, 1, offset, np.zeros(2, np.uint64), flat(d), masks)
         folds = _run(workers, blocks, arguments, out, chi)
     finally:

@@ -10,16 +10,24 @@ import math
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
+from engine import trace
 from engine.errors import RunError
 from engine.transport.frame import HEADER_BYTES, Header, pack, part_of
 from engine.transport.inbox import Inbox, Incoming
 
 NO_SESSION = bytes(8)
+_NOTHING = nullcontext()
+
+
+def _span(kind: str, label: str, place: int, size: int) -> AbstractContextManager[None]:
+    """Part of the trace that is being taken, if one is."""
+    return _NOTHING if trace.active is None else trace.active.span(kind, label, place, size)
 
 
 class Link(Protocol):
@@ -60,15 +68,19 @@ class Stats:
 class IncomingArray:
     """A message on its way: rows along the first axis become valid from the first to the last."""
 
-    def __init__(self, incoming: Incoming, dtype: np.dtype, shape: tuple[int, ...], timeout: float) -> None:
+    def __init__(
+        self, incoming: Incoming, dtype: np.dtype, shape: tuple[int, ...], timeout: float, place: int = 0
+    ) -> None:
         self._incoming = incoming
+        self._place = place
         self._dtype, self._shape = dtype, shape
         self._row = math.prod(shape[1:]) * dtype.itemsize
         self._timeout = timeout
 
     def wait(self, rows: int) -> int:
         """Return, when at least ``rows`` rows are here, how many are. Raises what :meth:`Channel.recv` raises."""
-        ready = self._incoming.wait(rows * self._row, self._timeout)
+        with _span(trace.WAIT, self._incoming.expected.label, self._place, rows * self._row):
+            ready = self._incoming.wait(rows * self._row, self._timeout)
         return ready // self._row if self._row else self._shape[0]
 
     @property
@@ -95,6 +107,7 @@ class Channel:
         self.stats = Stats()
         self._phase = "setup"
         self._phase_start = time.perf_counter()
+        self._phase_traced: tuple[int, int] | None = None  # clocks at its start, in a trace
         self._lock = threading.Lock()
         self._closed = False
 
@@ -138,7 +151,8 @@ class Channel:
             for counter in (self.stats, phase):
                 counter.bytes_sent += HEADER_BYTES + length
                 counter.messages += 1
-        self.link.post(self.places[to], [header, *views])
+        with _span(trace.SEND, label, self.place, HEADER_BYTES + length):
+            self.link.post(self.places[to], [header, *views])
 
     def recv(
         self, from_: int, label: str, dtype: Any, shape: int | tuple[int, ...], a: int = 0, b: int = 0
@@ -147,7 +161,8 @@ class Channel:
         dtype = np.dtype(dtype)
         shape = (shape,) if isinstance(shape, int) else shape
         expected = self._expected(from_, label, math.prod(shape) * dtype.itemsize, a, b)
-        data = self.inbox.take(self.places[from_], expected, self.timeout)
+        with _span(trace.WAIT, label, self.place, expected.length):
+            data = self.inbox.take(self.places[from_], expected, self.timeout)
         return data.view(dtype).reshape(shape)
 
     def open(
@@ -168,7 +183,7 @@ class Channel:
         dtype = np.dtype(dtype)
         shape = (shape,) if isinstance(shape, int) else shape
         expected = self._expected(from_, label, math.prod(shape) * dtype.itemsize, a, b)
-        return IncomingArray(self.inbox.open(self.places[from_], expected), dtype, shape, self.timeout)
+        return IncomingArray(self.inbox.open(self.places[from_], expected), dtype, shape, self.timeout, self.place)
 
     def flush(self) -> None:
         """Return when everything sent so far was handed to the peers."""
@@ -204,7 +219,11 @@ class Channel:
             self.stats.phases.setdefault(self._phase, PhaseStats()).seconds += spent
             self.stats.seconds += spent
             self.stats.bytes_received = self.inbox.bytes_received
-            self._phase, self._phase_start = phase, now
+            ended, self._phase, self._phase_start = self._phase, phase, now
+        taken = trace.active
+        if taken is not None and self._phase_traced is not None:
+            taken.add(trace.PHASE, ended, self.place, *self._phase_traced)
+        self._phase_traced = (time.perf_counter_ns(), time.thread_time_ns()) if taken is not None else None
 
     # -- inside ---------------------------------------------------------------------------------------------------
 

@@ -132,6 +132,8 @@ class Inbox:
         self._room = threading.Condition(self._lock)
         self._error: PolytuneError | None = None
         self.bytes_received = 0
+        #: Called with every piece of a stream, in order, when somebody records what comes (see ``replay.py``).
+        self.tap: Callable[[int, memoryview], None] | None = None
 
     # -- the transport's side -------------------------------------------------------------------------------------
 
@@ -276,6 +278,8 @@ class Inbox:
             if self._error is not None:
                 return
             self.bytes_received += view.nbytes
+            if self.tap is not None:
+                self.tap(sender, view)
             try:
                 self._feed(sender, view, buffer, start)
             except MalformedMessage as error:

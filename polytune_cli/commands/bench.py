@@ -67,6 +67,18 @@ if TYPE_CHECKING:
     metavar="M",
     help="Imitated bandwidth between two parties, each way.",
 )
+@click.option(
+    "--profile",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Run once more and write a trace of it to FILE, and a table to stderr.",
+)
+@click.option(
+    "--alone",
+    type=click.IntRange(0),
+    metavar="PARTY",
+    help="--profile: this party only, with the recorded messages of the others.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, progress on stderr.")
 def command(case: str, as_json: bool, **given: Any) -> None:
     """Run CASE through the real protocol and print time, traffic and memory.
@@ -74,6 +86,9 @@ def command(case: str, as_json: bool, **given: Any) -> None:
     CASE is `and` (a chain of AND gates), `join` (two tables with equal keys counted), `bristol` (a circuit
     file) or the path of a program. The output is compared with plain evaluation before any figure is
     printed. Compiling the circuit and the kernels is not part of the time; it is printed beside.
+
+    The trace of `--profile` is in the format of chrome://tracing and https://ui.perfetto.dev: phases, kernels,
+    messages and what was waited for, by party and thread.
     """
     from polytune_cli.bench.cases import describe
     from polytune_cli.bench.figures import print_figures
@@ -84,6 +99,18 @@ def command(case: str, as_json: bool, **given: Any) -> None:
         click.echo(jsonlib.dumps(figures.to_json()))
     else:
         print_figures(figures, describe(spec))
+    if given["profile"] is not None:
+        _profile(spec, given)
+
+
+def _profile(spec: CaseSpec, given: dict[str, Any]) -> None:
+    from polytune_cli.bench.profile import print_table, take, write_trace
+
+    _log("one more run for the profile")
+    trace = take(spec, _options(given), given["alone"])
+    write_trace(trace, given["profile"])
+    print_table(trace)
+    _log(f"the trace is in {given['profile']}; open it in https://ui.perfetto.dev or chrome://tracing")
 
 
 def _spec(case: str, given: dict[str, Any]) -> CaseSpec:
@@ -93,6 +120,10 @@ def _spec(case: str, given: dict[str, Any]) -> CaseSpec:
         raise click.UsageError("--rtt and --mbit over HTTP need --processes")
     if given["processes"] and given["transport"] != "http":
         raise click.UsageError("--processes needs --transport http")
+    if given["alone"] is not None and given["profile"] is None:
+        raise click.UsageError("--alone needs --profile")
+    if given["profile"] is not None and (given["transport"] != "memory" or given["rtt"] or given["mbit"]):
+        raise click.UsageError("--profile needs --transport memory, without --rtt and --mbit")
     return CaseSpec(
         name=case,
         parties=given["parties"],
@@ -124,17 +155,23 @@ def _measure(spec: CaseSpec, given: dict[str, Any]) -> Figures:
     from polytune_cli.bench.http import measure_processes, measure_threads
     from polytune_cli.bench.local import measure_memory
 
-    options: dict[str, Any] = {}
-    if given["k"] is not None:
-        options["k"] = int(given["k"])
-    if given["threads"] is not None:
-        options["threads"] = given["threads"]
+    options = _options(given)
     wire = Wire.of(given["rtt"], given["mbit"])
     if given["transport"] == "memory":
         return measure_memory(spec, given["repeat"], options, _log, wire)
     if given["processes"]:
         return measure_processes(spec, given["repeat"], options, _log, wire)
     return measure_threads(spec, given["repeat"], options, _log)
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """Options of the protocol."""
+    options: dict[str, Any] = {}
+    if given["k"] is not None:
+        options["k"] = int(given["k"])
+    if given["threads"] is not None:
+        options["threads"] = given["threads"]
+    return options
 
 
 def _log(line: str) -> None:
