@@ -81,7 +81,7 @@ ROWS: dict[int, Row] = {
     34: Row("opening of buckets: a bit, or the fold of the MACs, changed", "8.2", ("OPEN_BUCKET",)),
     35: Row("opening for product masks: a bit, or the fold of the MACs, changed", "8.2", ("OPEN_BEAVER",)),
     36: Row("opening of another batch or segment sent again", "8.2", ("OPEN_BUCKET", "OPEN_BEAVER")),
-    37: Row("EXEC with another circuit", "9.1", ("EXEC",), ending="refused; the session stays alive"),
+    37: Row("EXEC with another circuit", "9.1", ("EXEC",), ending="refused, no number is used up"),
     38: Row("EXEC equivocated", "9.1", ("EXEC",)),
     39: Row("EXEC with a start index that was used", "9.1", ("EXEC",)),
     40: Row("EXEC of a resumed session, beyond the pool (resuming is not offered)", "9.1", ("EXEC",)),

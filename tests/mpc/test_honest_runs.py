@@ -18,9 +18,11 @@ from engine.circuit.bench import and_chain
 from engine.errors import UsageError
 from engine.mpc import simulate
 from engine.mpc.parameters import parameters_for
+from engine.mpc.party import Party
 from engine.transport import memory_channels
 from engine.transport.frame import part_of
 
+from .ordering import Crew, watched
 from .support import DealtParty, random_circuit, recorded
 
 WIRE = Path(__file__).with_name("wire.json")
@@ -32,9 +34,9 @@ def inputs_for(circuit: Circuit, rng: np.random.Generator, parties: int) -> list
 
 
 def check(circuit: Circuit, inputs, *, dealt: bool = True, output_parties=(0,), **options) -> None:
-    """Outputs of all receivers equal plain evaluation, all others get nothing."""
-    parties = len(inputs)
-    make = dict.fromkeys(range(parties), DealtParty) if dealt else None
+    """Outputs of all receivers equal plain evaluation, all others get nothing; every message follows table 5.1."""
+    parties, crew = len(inputs), Crew()
+    make = dict.fromkeys(range(parties), watched(DealtParty if dealt else Party, crew))
     result = simulate(circuit, inputs, output_parties=output_parties, make_party=make, timeout=60, **options)
     expected = circuit.evaluate(inputs[: len(circuit.input_bits)])
     for p, bits in enumerate(result.outputs):
@@ -43,6 +45,8 @@ def check(circuit: Circuit, inputs, *, dealt: bool = True, output_parties=(0,), 
             assert (bits == expected).all(), f"party {p}"
         else:
             assert bits is None
+    assert len(crew.parties) == parties
+    crew.in_order()
 
 
 @pytest.mark.parametrize("parties", [2, 3, 4])
