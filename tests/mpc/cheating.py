@@ -82,6 +82,7 @@ class Outcome:
         found = {e.phase for e in own.values()}
         assert found <= set(phases or row.phases or found), [(e.phase, e.check) for e in own.values()]
         assert own.keys() <= row.finders(len(self.result.outputs), self.cheater), own
+        assert {e.party for e in own.values()} <= {self.cheater, -1}, "an honest party is blamed"
         assert all(isinstance(e, ProtocolAbort | PeerAborted) for e in self.errors), self.errors
         told = {(h.sender, h.receiver) for h, _ in self.frames if h.label == "ABORT"}
         assert all((p, q) in told for p in own for q in range(len(self.result.outputs)) if q != p), (
@@ -183,15 +184,17 @@ def run_dealt(parties: int, cheater: int, *, party: Callable[..., Party] = Dealt
     return run(parties, cheater, party=party, **{"honest": DealtParty} | options)
 
 
-def change(label: str, edit: Callable[[bytearray], Any], to: int | None = None, a: int | None = None) -> Tamper:
-    """Edit the payload of every message ``label`` (to one receiver, of one batch), leave the others alone.
+def change(
+    label: str, edit: Callable[[bytearray], Any], to: int | None = None, a: int | None = None, b: int | None = None
+) -> Tamper:
+    """Edit the payload of every message ``label`` (to one receiver, of one batch or segment), leave the others alone.
 
     ``edit`` changes the payload in place or returns another one.
     """
 
     def tamper(header: Header, payload: bytearray) -> bytes | bytearray:
-        wanted = header.label == label and to in (None, header.receiver) and a in (None, header.a)
-        if wanted:
+        place = to in (None, header.receiver) and a in (None, header.a) and b in (None, header.b)
+        if header.label == label and place:
             other = edit(payload)
             return payload if other is None else other
         return payload

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from engine.circuit import Circuit
+from engine.mpc.coins import PAGE
 from engine.mpc.parameters import Parameters
 from engine.mpc.party import Party
 from engine.transport import Channel
@@ -152,6 +153,11 @@ def once(w: Watch, a: int, b: int) -> Iterable[tuple[int, int]]:
     return [(0, 0)]
 
 
+def page(w: Watch, a: int, b: int) -> Iterable[tuple[int, int]]:
+    """The page of the coins of a batch."""
+    return [(4 * a // PAGE, 0)]
+
+
 def execution(w: Watch, a: int, b: int) -> Iterable[tuple[int, int]]:
     return [(a, 0)]
 
@@ -199,7 +205,7 @@ TABLE: dict[str, list[tuple[str, Where]]] = {
     "COINPAGE": [("HELLO", once)],
     "GGM": [("BASEOT", once)],
     "COT_D": [("GGM", once), ("COINPAGE", once)],
-    "COIN_COT": [("COT_D", same)],
+    "COIN_COT": [("COINPAGE", page), ("COT_D", same)],
     "COT_X": [("COIN_COT", same)],
     "COT_V": [("COIN_COT", same)],
     "DCHK1": [("COT_X", once), ("COT_V", once)],
@@ -207,10 +213,10 @@ TABLE: dict[str, list[tuple[str, Where]]] = {
     "DCHK3": [("DCHK2", once)],
     "LEAKY_G": [("COT_X", same), ("COT_V", same), ("DCHK3", once)],
     "LEAKY_S": [("LEAKY_G", same)],
-    "COIN_LEAKY": [("LEAKY_S", same)],
+    "COIN_LEAKY": [("COINPAGE", page), ("LEAKY_S", same)],
     "ZT_C": [("COIN_LEAKY", same)],
     "ZT_HASH": [("ZT_C", same)],
-    "COIN_ZT": [("ZT_C", same)],
+    "COIN_ZT": [("COINPAGE", page), ("ZT_C", same)],
     "ZT_COM": [("COIN_ZT", same)],
     "ZT_OPEN": [("ZT_COM", same)],
     "OPEN_BUCKET": [("ZT_HASH", same), ("ZT_OPEN", same)],

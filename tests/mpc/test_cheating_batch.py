@@ -325,3 +325,20 @@ def test_36_opening_of_another_segment(parties, cheater):
         return payload
 
     run(parties, cheater, tamper=replay, segment=6).detected(36, "OPEN_BEAVER")
+
+
+def every_block(payload):
+    payload[5::16] = bytes(b ^ 1 for b in payload[5::16])
+
+
+#: Number in the catalogue, message, deviation.
+LATER = [(8, "COIN_COT", flip(3)), (16, "COT_D", flip(20)), (17, "COT_X", flip(2)), (19, "COT_V", flip(9))]
+LATER += [(23, "LEAKY_S", flip(0)), (8, "COIN_LEAKY", flip(3)), (26, "ZT_C", every_block), (34, "OPEN_BUCKET", flip(0))]
+
+
+@case(8, 16, 17, 19, 23, 26, 34)
+@ALIKE
+@pytest.mark.parametrize(("number", "label", "edit"), LATER)
+def test_the_same_in_a_later_batch(parties, cheater, number, label, edit):
+    """While the first batch is being used: the session ends, whatever the other thread is doing."""
+    run(parties, cheater, tamper=change(label, edit, a=2), batch=4).detected(number)

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from engine.circuit.bench import and_chain
 from engine.errors import PeerAborted, Timeout
 from engine.mpc.evaluator import Evaluator
 from engine.mpc.exec_header import ExecHeader, Refused
@@ -90,14 +91,21 @@ def test_40_41_resumed_session(parties, cheater, number, start):
 
 
 def every_row(payload):
-    """Change one byte of every own row (and cross row)."""
-    payload[::16] = bytes(b ^ 1 for b in payload[::16])
+    """Change every own row (and cross row), each differently: equal changes of two rows that are used cancel."""
+    blocks = np.frombuffer(payload, np.uint8)
+    blocks[: len(blocks) // 16 * 16 : 16] ^= np.random.default_rng(42).integers(1, 256, len(blocks) // 16, np.uint8)
+
+
+def wide(parties):
+    """So many gates, also in each segment of 40, that some changed row is used, but for 4^-40."""
+    circuit = and_chain(130, parties, 3)
+    return {"circuit": circuit, "inputs": [np.ones(n, np.uint8) for n in circuit.input_bits]}
 
 
 @case(42)
 @GARBLERS
 def test_42_rows_replaced(parties, cheater):
-    run(parties, cheater, tamper=change("ROWS", every_row)).detected(42)
+    run(parties, cheater, tamper=change("ROWS", every_row), **wide(parties)).detected(42)
 
 
 @case(43)
@@ -242,6 +250,28 @@ def test_54_ok_before_the_values_of_all_segments(parties, cheater, first):
     # The hasty evaluator waits for T as the garblers wait for LAM: whose deadline passes first is a matter of chance.
     outcome.ended(Timeout)
     assert not [h for h, _ in outcome.frames if h.label == "OUTPUT"]
+
+
+# -- later segments -------------------------------------------------------------------------------------------
+
+
+@case(42)
+@GARBLERS
+def test_42_rows_of_a_later_segment(parties, cheater):
+    run(parties, cheater, tamper=change("ROWS", every_row, b=1), segment=40, **wide(parties)).detected(42)
+
+
+@case(49, 50)
+@EVALUATOR
+@pytest.mark.parametrize(("number", "at"), [(49, 0), (50, -20)])
+def test_49_50_values_of_a_later_segment(parties, cheater, number, at):
+    run(parties, cheater, tamper=change("LAM", flip(at), b=1), segment=4).detected(number)
+
+
+@case(51)
+@GARBLERS
+def test_51_wrong_t_of_a_later_segment(parties, cheater):
+    run(parties, cheater, tamper=change("T", flip(0), b=1), segment=4).detected(51)
 
 
 # -- replay ---------------------------------------------------------------------------------------------------

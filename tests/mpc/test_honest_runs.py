@@ -128,6 +128,13 @@ def test_segments_and_batches(parties, segment, batch):
     check(circuit, inputs_for(circuit, rng, parties), segment=segment, batch=batch)
 
 
+@pytest.mark.parametrize("parties", [2, 3])
+def test_more_batches_than_a_page_of_coins_serves(parties):
+    """Batch 64 opens the first coin of the second page, whose commitments went out with batch 32."""
+    circuit = and_chain(140, parties, 2)
+    check(circuit, inputs_for(circuit, np.random.default_rng(2), parties), batch=2, fiat_shamir=0)
+
+
 def test_wrong_inputs_are_a_usage_error():
     circuit = SPECIAL["one AND"]
     with pytest.raises(UsageError):
