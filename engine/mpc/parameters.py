@@ -10,8 +10,8 @@ from engine.errors import PolicyError
 #: of three, L >= 396,331 keeps the error of any number of batches below 2^-40 (section 8.1: 8/7 of that of one batch),
 #: and the memory of a run goes with L.
 BATCH = 400_000
-#: AND gates of a segment of the garbled circuit.
-SEGMENT = 1 << 18
+#: AND gates of a segment of the garbled circuit: rows, masks and labels of one or two segments are in memory at a time.
+SEGMENT = 1 << 17
 KEY_CHECK_SHARES = 128
 #: Largest batches whose corrections are hashed for their challenge instead of waiting for a coin (6.2, fs = 1).
 FIAT_SHAMIR_SHARES = 1 << 21
