@@ -120,10 +120,9 @@ def test_portable_kernels_warm_too(tmp_path):
 
 @pytest.mark.long
 def test_without_any_place_the_code_lasts_as_long_as_the_process(tmp_path):
-    blocker = tmp_path / "file"
-    blocker.write_text("not a directory")
-    places = {name: str(blocker / "x") for name in ("POLYTUNE_CACHE_DIR", "XDG_CACHE_HOME", "HOME", "TMPDIR")}
-    found = _warmed(_start(WARM, **places))
+    nowhere = "from engine import codecache; codecache.candidates = lambda: iter(())\n"
+    found = _warmed(_start(nowhere + WARM, TMPDIR=str(tmp_path)))
+    assert Path(found["directory"]).parent.parent == tmp_path
     assert found["compiled"] == len(SIGNATURES) and not found["kept"]
     assert not Path(found["directory"]).exists()
 
