@@ -109,12 +109,12 @@ class PeerAborted(RunError):
 
     code = "peer_aborted"
 
-    def __init__(self, party: int, reason: str, *, security: bool = False) -> None:
+    def __init__(self, party: int, reason: str, *, security: bool = False, memory: bool = False) -> None:
         super().__init__(f"party {party} aborted the run: {reason}")
         self.party = party
         self.reason = reason
-        if security:
-            self.exit_code = 5
+        if security or memory:
+            self.exit_code = 5 if security else 6
 
 
 class Timeout(RunError):
@@ -181,3 +181,9 @@ class ResourceError(PolytuneError):
 
     code = "resource"
     exit_code = 6
+
+
+class MemoryExceeded(ResourceError):
+    """The memory that a party offers is too small for the circuit; every party finds it, before the protocol."""
+
+    code = "memory"

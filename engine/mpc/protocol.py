@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from engine.mpc.parameters import BATCH, SEGMENT, parameters_for
 from engine.mpc.party import Party, places_of
 from engine.mpc.session import Session
 from engine.randomness import Randomness
+from engine.resources import usable_cores
 from engine.transport import Channel, Stats, memory_channels
 
 
@@ -74,7 +74,7 @@ def run_mpc(
         fiat_shamir=fiat_shamir,
         batch=batch,
     )
-    with Workers(threads or os.cpu_count() or 1, party) as workers:
+    with Workers(threads or usable_cores(), party) as workers:
         state = Session(
             channel,
             params,

@@ -19,6 +19,7 @@ import requests
 
 from engine.errors import GarblePanic, PeerAborted, PolytuneError, RunError, SecurityError
 from engine.events import EventSink, Finished, Progress, ignore
+from engine.resources import usable_cores
 from engine.run import steps
 from engine.run.job import Job
 from engine.run.peers import Peers, Reply
@@ -45,13 +46,25 @@ class Interrupted(PolytuneError):
 
 
 class Party:
-    """A party that follows ``job``; ``service`` answers its peers. Use :meth:`lead` or :meth:`contribute`."""
+    """A party that follows ``job``; ``service`` answers its peers, ``threads`` (default: all cores) compute.
 
-    def __init__(self, job: Job, *, events: EventSink = ignore, state_dir: str = ".", program_name: str = "") -> None:
+    Use :meth:`lead` or :meth:`contribute`.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        events: EventSink = ignore,
+        state_dir: str = ".",
+        program_name: str = "",
+        threads: int | None = None,
+    ) -> None:
         self.job = job
         self.policy = job.policy
         self.events = events
         self.state_dir = state_dir
+        self.threads = threads or usable_cores()
         self.service = PartyService(job.policy, self._accepted, job.schema, program_name)
         self._proposed: queue.Queue[Run | None] = queue.Queue()
         self._interrupted: Interrupted | None = None
@@ -264,7 +277,7 @@ class Party:
     @contextlib.contextmanager
     def _running(self, run: Run, peers: Peers) -> Iterator[steps.Context]:
         """Frees everything of ``run`` on every way out, and tells the peers when it fails."""
-        context = steps.Context(run, self.job, peers, self.events, self.state_dir)
+        context = steps.Context(run, self.job, peers, self.events, self.state_dir, self.threads)
         started = time.monotonic()
         timer = self._run_timer(run)
         result, text = "aborted", "internal error"
@@ -317,10 +330,11 @@ class Party:
     def _common(self, context: steps.Context, snapshot: Any) -> Any:
         steps.exchange_constants(context, snapshot.constants)
         program = steps.compile_circuit(context)
+        plan = steps.plan_protocol(context, program)
         bits = steps.encode_input(self.job, program, snapshot)
         steps.preflight(context, program)
-        steps.agree(context, program)
-        output = steps.compute(context, program, bits)
+        steps.agree(context, program, plan)
+        output = steps.compute(context, program, plan, bits)
         context.run.enter("OUTPUT")
         return None if output is None else steps.deliver(context, program, output)
 

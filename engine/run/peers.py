@@ -1,4 +1,4 @@
-"""Control requests to the other parties: ``/version``, ``/run``, ``/consts``, ``/sync``, ``/abort``."""
+"""Requests to the other parties: ``/version``, ``/run``, ``/probe``, ``/consts``, ``/sync``, ``/abort``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +16,7 @@ import requests
 
 from engine.errors import (
     ConsentMismatch,
+    MemoryExceeded,
     PeerAborted,
     PeerLost,
     PolytuneError,
@@ -27,6 +28,7 @@ from engine.policy import Policy
 from engine.run.record import Run
 from engine.run.terms import summary_differences
 from engine.transport.http.client import REFUSED, Meter, json_object, new_session, peer_headers, route, transport_reason
+from engine.transport.http.wire import PIECE_TYPE
 
 log = logging.getLogger("polytune")
 
@@ -90,6 +92,19 @@ class Peers:
     def post(self, peer: int, path: str, body: dict[str, Any]) -> Reply:
         """One POST; raises requests.RequestException when there is no answer."""
         return self._request("POST", peer, path, body)
+
+    @contextlib.contextmanager
+    def probing(self, peer: int, seconds: float) -> Iterator[Callable[[bytes], Reply]]:
+        """One connection to measure a link: the function posts a body and returns the answer."""
+        headers = {**peer_headers(self.run_id, self.policy.party), "Content-Type": PIECE_TYPE}
+        url, timeout = self.url(peer, f"probe/{self.policy.party}"), (self._timeout[0], seconds)
+        with new_session(self.meter, seconds) as session:
+
+            def send(body: bytes) -> Reply:
+                options: dict[str, Any] = {"timeout": timeout, "allow_redirects": False, "stream": True}
+                return Reply(session.post(url, data=body, headers=headers, **options))
+
+            yield send
 
     def _request(self, method: str, peer: int, path: str, body: dict[str, Any] | None) -> Reply:
         headers = peer_headers(self.run_id, self.policy.party)
@@ -201,6 +216,6 @@ def public_code(error: PolytuneError) -> str:
 
 def public_message(error: PolytuneError) -> str:
     """The text for peers: only of errors about the parties themselves, never of data or local resources."""
-    if isinstance(error, ProtocolAbort | ConsentMismatch | PeerLost):
+    if isinstance(error, ProtocolAbort | ConsentMismatch | PeerLost | MemoryExceeded):
         return error.message[:400]
     return ""

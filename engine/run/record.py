@@ -12,10 +12,11 @@ from typing import Any
 
 from engine.errors import ConsentMismatch, PolytuneError, RunError, SecurityError
 from engine.policy import Limits
+from engine.run.offers import Offer
 from engine.run.terms import summary_differences, summary_digest
 from engine.transport import Inbox
 from engine.transport.http.receiver import Receiver
-from engine.transport.http.wire import MOST
+from engine.transport.http.wire import MAX_PROBES, MOST
 
 STATES = (
     "PROPOSED",
@@ -47,6 +48,8 @@ class Run:
         self.receiver = Receiver(parties, self.inbox, limits.window, min(MOST, limits.memory // max(1, parties - 1)))
         self.link: Any = None
         self.constants: dict[int, Constants] = {}
+        self.offers: dict[int, Offer] = {}
+        self.probes: dict[int, int] = {}
         self.agreements: dict[int, tuple[str, Any]] = {}
         self.ready: set[int] = set()
         self.error: PolytuneError | None = None
@@ -107,12 +110,18 @@ class Run:
 
     # -- what comes from others -----------------------------------------------------------------------------------
 
-    def put_constants(self, sender: int, constants: Constants) -> bool:
-        """Take a party's constants; False (and the run fails) when it sent other ones before."""
+    def count_probe(self, sender: int) -> bool:
+        """Whether ``sender`` may measure its link once more."""
         with self.changed:
-            known = self.constants.setdefault(sender, constants)
+            self.probes[sender] = self.probes.get(sender, 0) + 1
+            return self.probes[sender] <= MAX_PROBES
+
+    def put_constants(self, sender: int, constants: Constants, offer: Offer) -> bool:
+        """Take a party's constants and offer; False (and the run fails) when it sent other ones before."""
+        with self.changed:
+            known = self.offers.setdefault(sender, offer), self.constants.setdefault(sender, constants)
             self.changed.notify_all()
-        if known == constants:
+        if known == (offer, constants):
             return True
         self.fail(
             SecurityError(

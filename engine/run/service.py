@@ -1,4 +1,4 @@
-"""One party as its peers see it: answers ``/version``, ``/run``, ``/consts``, ``/sync``, ``/abort`` and finds inboxes.
+"""One party as its peers see it: answers ``/version`` and the requests of a run, and finds inboxes.
 
 Pure request handling: no sockets, no web framework. Errors are ApiError; the texts say nothing private.
 """
@@ -12,12 +12,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from engine.errors import PeerAborted
+from engine.errors import MemoryExceeded, PeerAborted
 from engine.policy import Policy
+from engine.run.offers import parse_offer
 from engine.run.record import Constants, Run
 from engine.run.terms import ENGINE, Difference, differences
 from engine.transport.http.receiver import Receiver
-from engine.transport.http.wire import PROTOCOL, ApiError
+from engine.transport.http.wire import MAX_PROBES, PROTOCOL, ApiError
 
 log = logging.getLogger("polytune")
 
@@ -129,6 +130,15 @@ class PartyService:
         meter: Callable[[int], None] = run.link.answers[sender].add
         return meter
 
+    def probe(self, run_id: str, sender: int) -> None:
+        """``sender`` measures its link; only while we wait for its constants, and not often."""
+        self._check_sender(sender)
+        run = self.find(run_id)
+        if run.reached("CONSTS") or run.over:
+            raise ApiError("wrong_state", "the links are measured before the constants are exchanged")
+        if not run.count_probe(sender):
+            raise ApiError("rate_limited", f"at most {MAX_PROBES} requests of a run may measure a link")
+
     def control(self, name: str, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
         """Answer one control request."""
         self._check_sender(sender)
@@ -185,8 +195,8 @@ class PartyService:
 
     def _consts(self, run: Run, sender: int, body: dict[str, Any]) -> Answer:
         constants = parse_constants(body.get("consts"))
-        if not run.put_constants(sender, constants):
-            raise ApiError("replay_mismatch", "other constants came before")
+        if not run.put_constants(sender, constants, parse_offer(body.get("offer"), sender, self.parties)):
+            raise ApiError("replay_mismatch", "other constants or another offer came before")
         return 200, {}
 
     def _sync(self, run: Run, sender: int, body: dict[str, Any]) -> Answer:
@@ -210,7 +220,7 @@ class PartyService:
         code = str(body.get("code", "unknown"))[:40]
         message = printable(str(body.get("message", ""))[:500])
         reason = f"{code} ({message})" if message else code
-        run.fail(PeerAborted(sender, reason, security=code in SECURITY_CODES))
+        run.fail(PeerAborted(sender, reason, security=code in SECURITY_CODES, memory=code == MemoryExceeded.code))
         return 200, {}
 
     def _check_sender(self, sender: int) -> None:

@@ -6,8 +6,6 @@ Each function takes the run as it is and leaves it one state further; log texts 
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,33 +15,36 @@ import numpy as np
 
 from engine.errors import DataError, PolicyError, SecurityError
 from engine.events import CircuitReady, EventSink, Progress
+from engine.resources import peak_memory
 from engine.run.job import FUNCTION, Job
+from engine.run.offers import Offer
 from engine.run.peers import Peers
+from engine.run.probe import measure
 from engine.run.record import Run
 from engine.run.terms import ENGINE
 from engine.transport import Channel
 from engine.transport.http import HttpLink
 from engine.transport.http.link import Deadlines
-from engine.transport.http.wire import MAX_CHUNK, PROTOCOL
+from engine.transport.http.wire import PROTOCOL
 
 if TYPE_CHECKING:
     from engine.data import Snapshot
     from engine.garble import Program
+    from engine.run.plan import Plan
 
 log = logging.getLogger("polytune")
-#: OT extension parameter when no policy fixes one (a trade between computing and traffic).
-DEFAULT_K = 4
 
 
 @dataclass
 class Context:
-    """What the phases share. ``state_dir`` is where a result goes that could not be written."""
+    """What the phases share. ``state_dir`` is where a result goes that could not be written; ``threads`` compute."""
 
     run: Run
     job: Job
     peers: Peers
     events: EventSink
     state_dir: str
+    threads: int
 
     def progress(self, phase: str, done: float) -> None:
         """Tell the sinks that ``done`` (0..1) of ``phase`` is finished."""
@@ -71,13 +72,21 @@ def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
 # -- constants -------------------------------------------------------------------------------------------------------
 
 
+def own_offer(context: Context) -> Offer:
+    """What this party offers now. Links are measured unless k is fixed: nothing else depends on them."""
+    run, policy = context.run, context.job.policy
+    links = {} if run.proposal["security"]["k"] else measure(run, context.peers)
+    return Offer.own(policy.limits, context.threads, links)
+
+
 def exchange_constants(context: Context, own: dict[str, Any]) -> None:
-    """Send own constants to all, wait for theirs (exactly n sets), check their types."""
+    """Send own constants and the own offer to all, wait for theirs (exactly n sets), check the types."""
     run, peers, job = context.run, context.peers, context.job
-    table = {name: {"type": str(job.declared[name]), "value": value} for name, value in own.items()}
-    run.put_constants(run.party, table)
     context.progress("constants", 0.0)
-    body = {"run_id": run.run_id, "consts": table}
+    offer = own_offer(context)
+    table = {name: {"type": str(job.declared[name]), "value": value} for name, value in own.items()}
+    run.put_constants(run.party, table, offer)
+    body = {"run_id": run.run_id, "consts": table, "offer": offer.to_json()}
     join = job.policy.timeouts.join
 
     def send(peer: int) -> None:
@@ -158,6 +167,19 @@ def compile_circuit(context: Context) -> Program:
     return program
 
 
+def plan_protocol(context: Context, program: Program) -> Plan:
+    """The parameters that follow from everybody's offers; raises MemoryExceeded when somebody's are too small."""
+    from engine.mpc.memory import CircuitSize
+    from engine.run.plan import Wanted, make_plan
+
+    run, level = context.run, context.run.proposal["security"]
+    size = CircuitSize.of(program.circuit)
+    evaluator = context.job.policy.evaluator
+    plan = make_plan(Wanted(level["rho"], level["w"], level["k"], evaluator, size), run.offers)
+    log.debug("parameters of the protocol: %s", plan)
+    return plan
+
+
 def encode_input(job: Job, program: Program, snapshot: Snapshot) -> np.ndarray:
     """Own rows as input bits; raises DataError naming rows and columns."""
     from engine.data import encode_rows
@@ -192,7 +214,7 @@ def encode_input(job: Job, program: Program, snapshot: Snapshot) -> np.ndarray:
 # -- agree -----------------------------------------------------------------------------------------------------------
 
 
-def summary(context: Context, program: Program) -> dict[str, Any]:
+def summary(context: Context, program: Program, plan: Plan) -> dict[str, Any]:
     """Everything that all parties must see alike, without rows and secrets."""
     run, policy = context.run, context.job.policy
     proposal = run.proposal
@@ -207,9 +229,11 @@ def summary(context: Context, program: Program) -> dict[str, Any]:
         "output_parties": sorted(policy.output_parties),
         "evaluator": policy.evaluator,
         "program_hash": f"sha256:{policy.program.sha256}",
-        "security": agreed_security(proposal),
+        "security": {name: proposal["security"][name] for name in ("rho", "w")},
         "check_joins": policy.check_joins,
         "constants": {f"PARTY_{p}": run.constants[p] for p in range(run.parties)},
+        "offers": {f"PARTY_{p}": run.offers[p].to_json() for p in range(run.parties)},
+        "parameters": plan.to_json(),
         "signature": f"{FUNCTION}({parameters}) -> {program.result_type}",
         "circuit": {
             "digest": circuit_digest(circuit, policy).hex(),
@@ -217,12 +241,6 @@ def summary(context: Context, program: Program) -> dict[str, Any]:
             "gates": int(circuit.gates),
         },
     }
-
-
-def agreed_security(proposal: dict[str, Any]) -> dict[str, int]:
-    """The level that the leader proposed and everybody accepted."""
-    level = proposal["security"]
-    return {"rho": level["rho"], "w": level["w"], "k": level["k"] or DEFAULT_K}
 
 
 def circuit_digest(circuit: Any, policy: Any) -> bytes:
@@ -234,11 +252,11 @@ def circuit_digest(circuit: Any, policy: Any) -> bytes:
     return digest
 
 
-def agree(context: Context, program: Program) -> None:
+def agree(context: Context, program: Program, plan: Plan) -> None:
     """Compare digests with every other party, then wait until all have done the same."""
     run, peers = context.run, context.peers
     context.progress("agree", 0.0)
-    run.set_summary(summary(context, program))
+    run.set_summary(summary(context, program, plan))
     seconds = context.job.policy.timeouts.compile
     body = {"run_id": run.run_id, "stage": "agree", "digest": run.own_digest, "summary": run.summary}
 
@@ -259,7 +277,7 @@ def agree(context: Context, program: Program) -> None:
 # -- compute ---------------------------------------------------------------------------------------------------------
 
 
-def open_channel(context: Context) -> Channel:
+def open_channel(context: Context, plan: Plan) -> Channel:
     """The channel of the run; its link runs from now on."""
     run, policy = context.run, context.job.policy
     timeouts, limits = policy.timeouts, policy.limits
@@ -268,14 +286,14 @@ def open_channel(context: Context) -> Channel:
         policy.participants,
         run.run_id,
         run.inbox,
-        chunk=min(limits.chunk, MAX_CHUNK),
+        chunk=plan.chunk,
         window=limits.window,
         deadlines=Deadlines(timeouts.connect, timeouts.chunk, timeouts.peer_lost, timeouts.refused, timeouts.idle),
     )
     return Channel(run.party, run.parties, run.link, run.inbox, timeout=timeouts.idle)
 
 
-def compute(context: Context, program: Program, bits: np.ndarray) -> np.ndarray | None:
+def compute(context: Context, program: Program, plan: Plan, bits: np.ndarray) -> np.ndarray | None:
     """The protocol: output bits, or None for a party that learns nothing."""
     from engine.mpc import run_mpc
 
@@ -287,8 +305,8 @@ def compute(context: Context, program: Program, bits: np.ndarray) -> np.ndarray 
         circuit.and_gates / 1e6,
     )
     run.enter("RUNNING")
-    channel = open_channel(context)
-    level = agreed_security(run.proposal)
+    channel = open_channel(context, plan)
+    level = run.proposal["security"]
     started = time.monotonic()
     result = run_mpc(
         channel,
@@ -303,7 +321,10 @@ def compute(context: Context, program: Program, bits: np.ndarray) -> np.ndarray 
         identities=list(policy.participants),
         rho=level["rho"],
         w=level["w"],
-        k=level["k"],
+        k=plan.k,
+        batch=plan.batch,
+        segment=plan.segment,
+        threads=context.threads,
     )
     channel.flush()
     log.info(
@@ -319,12 +340,6 @@ def duration(seconds: float) -> str:
     """``0 hour(s), 0 minute(s), 7 second(s)``."""
     whole = int(seconds)
     return f"{whole // 3600} hour(s), {whole // 60 % 60} minute(s), {whole % 60} second(s)"
-
-
-def peak_memory() -> int:
-    """Largest resident size of this process so far, in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 # -- output ----------------------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,19 +132,3 @@ def print_figures(figures: Figures, title: str) -> None:
     console = Console(highlight=False)
     console.print(title)
     console.print(table)
-
-
-def peak_rss_bytes() -> int:
-    """Largest resident memory of this process so far.
-
-    Linux keeps it per address space in /proc; ``getrusage`` would also count the parent before ``exec``.
-    """
-    try:
-        with open("/proc/self/status", encoding="ascii") as status:
-            for line in status:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

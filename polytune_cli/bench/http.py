@@ -16,9 +16,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import RunError
+from engine.resources import peak_memory
 from engine.transport.slow import Wire
 from polytune_cli.bench.cases import Case, CaseSpec
-from polytune_cli.bench.figures import Figures, Measurement, PartyFigures, peak_rss_bytes
+from polytune_cli.bench.figures import Figures, Measurement, PartyFigures
 from polytune_cli.bench.local import compare, prepare, warm_kernels
 from polytune_cli.bench.network import SlowNetwork
 from polytune_cli.demo import child
@@ -66,7 +67,7 @@ def measure_threads(spec: CaseSpec, repeat: int, options: dict[str, Any], log: L
     for number in range(repeat):
         log(f"run {number + 1} of {repeat}")
         parties = _threads_once(case, expected, options)
-        runs.append(Measurement(parties, [peak_rss_bytes()], compile_seconds, kernel_seconds))
+        runs.append(Measurement(parties, [peak_memory()], compile_seconds, kernel_seconds))
     circuit = case.circuit
     return Figures.of_runs(spec.name, circuit.and_gates, circuit.circuit_bytes, runs, "http, one process")
 

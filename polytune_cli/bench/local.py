@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import PolytuneError
+from engine.resources import peak_memory
 from engine.transport.slow import Wire, slow_down
 from polytune_cli.bench.cases import Case, CaseSpec, build
-from polytune_cli.bench.figures import Figures, Measurement, PartyFigures, peak_rss_bytes
+from polytune_cli.bench.figures import Figures, Measurement, PartyFigures
 from polytune_cli.kernels import get_ready
 
 if TYPE_CHECKING:
@@ -84,6 +85,6 @@ def measure_memory(
             channel.link.close()
         compare(result.outputs[0], expected)
         parties = [PartyFigures.from_stats(stats) for stats in result.stats]
-        runs.append(Measurement(parties, [peak_rss_bytes()], compile_seconds, kernel_seconds))
+        runs.append(Measurement(parties, [peak_memory()], compile_seconds, kernel_seconds))
     circuit = case.circuit
     return Figures.of_runs(spec.name, circuit.and_gates, circuit.circuit_bytes, runs, "memory")

@@ -32,8 +32,8 @@ def main() -> int:
 
 
 def _work(answers: Any) -> int:
+    from engine.resources import peak_memory
     from polytune_cli.bench.cases import spec_from_json
-    from polytune_cli.bench.figures import peak_rss_bytes
     from polytune_cli.bench.http import run_party
     from polytune_cli.bench.local import prepare, warm_kernels
 
@@ -49,7 +49,7 @@ def _work(answers: Any) -> int:
     figures, output = run_party(case, task["party"], task["ports"], task["run_id"], task["options"])
     figures = replace(figures, cpu_seconds=round(process_time() - start, 6))
     bits = None if output is None else "".join(map(str, output.tolist()))
-    _say(answers, {"figures": asdict(figures), "output": bits, "peak_rss": peak_rss_bytes()})
+    _say(answers, {"figures": asdict(figures), "output": bits, "peak_rss": peak_memory()})
     return 0
 
 

@@ -57,7 +57,12 @@ if TYPE_CHECKING:
     type=click.Choice(["1", "2", "4", "8"]),
     help="Parameter of the oblivious transfer: larger sends less and computes more.",
 )
-@click.option("--threads", type=click.IntRange(1, 256), help="Threads of each party.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Threads of each party.  [default: its part of the usable cores]",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Chooses the test inputs; never used for secrets.")
 @click.option("--rtt", type=click.FloatRange(0), default=0.0, metavar="MS", help="Imitated round trip time.")
 @click.option(
@@ -166,11 +171,11 @@ def _measure(spec: CaseSpec, given: dict[str, Any]) -> Figures:
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     """Options of the protocol."""
-    options: dict[str, Any] = {}
+    from engine.resources import cores_each
+
+    options: dict[str, Any] = {"threads": given["threads"] or cores_each(given["parties"] or 2)}
     if given["k"] is not None:
         options["k"] = int(given["k"])
-    if given["threads"] is not None:
-        options["threads"] = given["threads"]
     return options
 
 

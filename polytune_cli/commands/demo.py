@@ -51,9 +51,24 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Leave databases, policies and logs in this empty or new folder.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Threads of each party.  [default: its part of the usable cores]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, progress on stderr.")
 @click.pass_context
-def command(ctx: click.Context, parties: int, rows: int, seed: int, db: str, keep: Path | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    parties: int,
+    rows: int,
+    seed: int,
+    db: str,
+    keep: Path | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
     """Make registers of people who do not exist, give each party its own, and join them.
 
     Every party is a process of its own (`polytune serve`) with its own database and policy; the processes
@@ -64,7 +79,7 @@ def command(ctx: click.Context, parties: int, rows: int, seed: int, db: str, kee
 
     with interruptible(), told_as_json(as_json):
         _prepare_kernels(ctx, as_json)
-        report = _run(parties, rows, seed, keep, _shown(ctx, as_json))
+        report = _run(parties, rows, seed, keep, threads, _shown(ctx, as_json))
     if as_json:
         click.echo(jsonlib.dumps(report.to_json()))
     else:
@@ -102,13 +117,15 @@ def _prepare_kernels(ctx: click.Context, as_json: bool) -> None:
     get_ready((lambda line: None) if quiet else None, sys.stderr if as_json else sys.stdout)
 
 
-def _run(parties: int, rows: int, seed: int, keep: Path | None, make_view: Callable[[Scene], View]) -> Report:
+def _run(
+    parties: int, rows: int, seed: int, keep: Path | None, threads: int | None, make_view: Callable[[Scene], View]
+) -> Report:
     from polytune_cli.demo.run import run_demo, temporary_folder
     from polytune_cli.demo.setup import Scene
 
     folder = temporary_folder(keep)
     try:
-        scene = Scene.make(folder, parties, rows, seed)
+        scene = Scene.make(folder, parties, rows, seed, threads)
         with make_view(scene) as shown:
             return run_demo(scene, shown.sink, shown.log)
     finally:

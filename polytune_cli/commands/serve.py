@@ -51,6 +51,9 @@ SOCKET_ADDRESS = "SOCKET_ADDRESS"
     help="Where a result is saved that could not be written.  [default: $XDG_STATE_HOME/polytune]",
 )
 @click.option(
+    "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads that compute.  [default: the usable cores]"
+)
+@click.option(
     "--events-fd", type=click.IntRange(min=0), metavar="N", help="Write progress as JSON lines to this descriptor."
 )
 @click.pass_context
@@ -63,6 +66,7 @@ def command(
     runs: int | None,
     allow_insecure: bool,
     state_dir: Path | None,
+    threads: int | None,
     events_fd: int | None,
 ) -> int:
     """Take part in computations as one party.
@@ -83,6 +87,7 @@ def command(
             runs=runs,
             allow_insecure=allow_insecure,
             state_dir=state_dir or default_state_dir(),
+            threads=threads,
             events_fd=events_fd,
             level=level,
             settings=ctx.obj,

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from engine.resources import cores_each
 from polytune_cli.datagen import Dataset, people, people_with_threshold, write_sqlite
 
 #: The town leads and receives the result.
@@ -25,16 +26,17 @@ _REGISTERS = (("location", "location_town", "area_city"), ("disability", "disabi
 
 @dataclass(frozen=True)
 class Scene:
-    """A folder with everything the parties need; ``rows`` in each register."""
+    """A folder with everything the parties need; ``rows`` in each register, ``threads`` for each party."""
 
     folder: Path
     parties: int
     rows: int
+    threads: int
 
     @classmethod
-    def make(cls, folder: Path, parties: int, rows: int, seed: int) -> Scene:
+    def make(cls, folder: Path, parties: int, rows: int, seed: int, threads: int | None = None) -> Scene:
         """Write databases and the program into ``folder``; policies follow when ports are known."""
-        scene = cls(folder, parties, rows)
+        scene = cls(folder, parties, rows, threads or cores_each(parties))
         dataset: Dataset = (people if parties == 2 else people_with_threshold)(rows, seed)
         write_sqlite(dataset, folder)
         if parties == 2:
@@ -58,8 +60,8 @@ class Scene:
 
     def options(self, party: int) -> list[str]:
         """Options of `polytune serve` beside the policy: contributors end after the run."""
-        state = ["--state-dir", str(self.folder / f"state{party}")]
-        return state if party == LEADER else [*state, "--runs", "1"]
+        common = ["--state-dir", str(self.folder / f"state{party}"), "--threads", str(self.threads)]
+        return common if party == LEADER else [*common, "--runs", "1"]
 
     def write_policies(self, ports: Sequence[int]) -> list[Path]:
         """One policy a party for these ports; returns their paths."""

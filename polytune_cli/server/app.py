@@ -20,7 +20,7 @@ from engine.errors import MalformedMessage
 from engine.transport.frame import HEADER_BYTES
 from engine.transport.http.client import chunk_seconds
 from engine.transport.http.receiver import Receiver
-from engine.transport.http.wire import ABORT_TYPE, MAX_CONTROL_BODY, ApiError, parse_chunk, parse_peer
+from engine.transport.http.wire import ABORT_TYPE, MAX_CONTROL_BODY, MAX_PROBE, ApiError, parse_chunk, parse_peer
 from polytune_cli.server.listener import ANSWER_METER, CONNECTION
 
 log = logging.getLogger("polytune")
@@ -45,6 +45,9 @@ class PeerService(Protocol):
 
     def answer_meter(self, run_id: str, sender: int) -> Callable[[int], None] | None:
         """Counts the bytes of our answers to ``sender``."""
+
+    def probe(self, run_id: str, sender: int) -> None:
+        """Whether ``sender`` may measure its link to this party once more."""
 
     def control(self, name: str, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
         """One of run, consts, sync, abort: status and JSON object of the answer."""
@@ -71,6 +74,10 @@ def create_app(service: PeerService) -> Flask:
     def resume(party: int) -> Response:
         run_id, sender = _peer(service, party)
         return jsonify(next=service.receiver(run_id, sender).next(sender))
+
+    @app.post("/probe/<int:party>")
+    def probe(party: int) -> Response:
+        return _probe(service, party)
 
     @app.post("/consts/<int:party>")
     def consts(party: int) -> Response:
@@ -144,15 +151,27 @@ def _break(connection: Any) -> None:
             connection.socket.shutdown(socket.SHUT_RDWR)
 
 
-def _control(service: PeerService, name: str, path_party: int | None) -> Response:
-    run_id, sender = _peer(service, path_party)
+def _probe(service: PeerService, party: int) -> Response:
+    """Takes some bytes as it would those of a message, and forgets them: the sender measures how long that takes."""
+    run_id, sender = _peer(service, party)
+    size = _body_size(MAX_PROBE)
+    service.probe(run_id, sender)
+    read_body(request, memoryview(bytearray(size)))
+    return jsonify({})
+
+
+def _body_size(most: int) -> int:
     size = request.content_length
     if size is None:
         raise ApiError("bad_request", "a request needs a Content-Length")
-    if size > MAX_CONTROL_BODY:
-        raise ApiError(
-            "too_large", f"the body has at most {MAX_CONTROL_BODY} bytes, this one {size}", limit=MAX_CONTROL_BODY
-        )
+    if size > most:
+        raise ApiError("too_large", f"the body has at most {most} bytes, this one {size}", limit=most)
+    return size
+
+
+def _control(service: PeerService, name: str, path_party: int | None) -> Response:
+    run_id, sender = _peer(service, path_party)
+    _body_size(MAX_CONTROL_BODY)
     body = request.get_json(force=True, silent=True)
     if not isinstance(body, dict):
         raise ApiError("bad_request", "the body must be a JSON object")

@@ -60,6 +60,10 @@ class LocalService:
             return None
         return self.link.answers[sender].add
 
+    def probe(self, run_id: str, sender: int) -> None:
+        """There is nothing to agree on here."""
+        raise ApiError("not_allowed", "this is a run without a policy")
+
     def control(self, name: str, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
         """Only ``abort`` means something here."""
         if name != "abort":

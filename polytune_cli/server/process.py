@@ -51,6 +51,7 @@ class Options:
     runs: int | None
     allow_insecure: bool
     state_dir: Path
+    threads: int | None
     events_fd: int | None
     level: int
     settings: Settings
@@ -75,7 +76,8 @@ def serve(options: Options) -> int:
     outcome = _Outcome()
     with _sinks(options, handler, policy) as sink:
         state_dir = str(options.state_dir)
-        party = Party(job, events=sink, state_dir=state_dir, program_name=policy.program.filename)
+        name = policy.program.filename
+        party = Party(job, events=sink, state_dir=state_dir, program_name=name, threads=options.threads)
         _Process(options, party, outcome).run()
     return outcome.conclude(settings.json)
 

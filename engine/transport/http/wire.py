@@ -35,6 +35,9 @@ AHEAD = 8
 REMEMBERED = 64
 MAX_MESSAGE = (4 << 30) + 64
 MAX_CONTROL_BODY = 1 << 20
+#: Bytes of one request that measures the link, and how many of them a run takes from one peer.
+MAX_PROBE = 256 << 10
+MAX_PROBES = 16
 
 STATUS = {
     "bad_request": 400,
