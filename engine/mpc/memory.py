@@ -13,12 +13,10 @@ from engine.circuit import Circuit
 from engine.mpc.parameters import Parameters
 
 #: What kernels, threads and the buffers of links take, whatever the circuit: growth of VmHWM over the VmRSS of a
-#: fresh process in a run of 20,000 AND gates (x86-64, numba 0.61), less the terms below.
-FIXED = 72 << 20
+#: fresh process in a run of 20,000 AND gates (x86-64, numba 0.61, kernels compiled before), less the terms below.
+FIXED = 64 << 20
 #: Per share and peer: MAC and key (Shares).
 SHARE = 32
-#: Per gate: operation and operands (Circuit), two bits of the plan and its table of blocks (ExecutionPlan).
-GATE = 9.3
 #: Per gate of a segment: the slots of operands and result (SlotWalk.segment).
 SEGMENT_GATE = 12
 #: Per AND gate of a segment and peer: MACs and keys of both operands, MACs of sigma (BeaverOpening).
@@ -37,8 +35,9 @@ SEGMENTS_ALIVE = 3
 
 @dataclass(frozen=True)
 class CircuitSize:
-    """What counts of a circuit; ``slots`` is the largest number of live wires."""
+    """What counts of a circuit: ``stored`` bytes hold its arrays, ``slots`` is the largest number of live wires."""
 
+    stored: int
     gates: int
     and_gates: int
     inputs: int
@@ -47,7 +46,8 @@ class CircuitSize:
     @classmethod
     def of(cls, circuit: Circuit) -> CircuitSize:
         """Makes the plan of the circuit if that does not exist yet."""
-        return cls(int(circuit.gates), int(circuit.and_gates), int(circuit.inputs), int(circuit.plan().slots))
+        plan = circuit.plan()
+        return cls(circuit.circuit_bytes, int(circuit.gates), int(circuit.and_gates), int(circuit.inputs), plan.slots)
 
 
 def party_bytes(params: Parameters, size: CircuitSize, segment: int, *, evaluator: bool) -> int:
@@ -66,7 +66,7 @@ def party_bytes(params: Parameters, size: CircuitSize, segment: int, *, evaluato
         busiest = making + min(BATCHES_WAITING, batches - 1) * made + segments
     labels = LABEL * (peers if evaluator else 1)
     wires = size.slots * (SHARE * peers + labels + SLOT) + size.inputs * (2 * SHARE * peers + 2 * labels)
-    return int(FIXED + GATE * size.gates + wires + busiest)
+    return FIXED + size.stored + wires + busiest
 
 
 def _batch_in_the_making(params: Parameters) -> int:
