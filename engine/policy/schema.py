@@ -62,13 +62,16 @@ def _top_level() -> Schema:
         "allow_insecure": _flag("permit plain HTTP beyond loopback"),
         "check_joins": _flag("prove inside the circuit that join inputs are ascending"),
         "computation_id": {"type": ["string", "null"], "format": "uuid"},
-        "limits": _object({field.name: _number(field.default) for field in fields(Limits)}, []),
+        "limits": _object({field.name: _limit(field.name, field.default) for field in fields(Limits)}, []),
         "timeouts": _object({field.name: _seconds(field.default) for field in fields(Timeouts)}, []),
         "security": _object(
             {
                 "rho": {"enum": [40, 64, 80], "default": SecurityLevel.rho},
                 "w": {"enum": [64, 128], "default": SecurityLevel.w},
-                "k": {"enum": [1, 2, 4, 8, None]},
+                "k": {
+                    "description": "parameter of the oblivious transfer (default: from the measured links)",
+                    "enum": [1, 2, 4, 8, None],
+                },
             },
             [],
         ),
@@ -151,8 +154,10 @@ def _flag(description: str) -> Schema:
     return {"type": "boolean", "default": False, "description": description}
 
 
-def _number(default: Any) -> Schema:
-    return {"type": "integer", "minimum": 1, "default": default}
+def _limit(name: str, default: int) -> Schema:
+    described = {"memory": "bytes that this process may hold; batches are chosen to fit, or the run is refused"}
+    text = {"description": described[name]} if name in described else {}
+    return {**text, "type": "integer", "minimum": 1, "default": default}
 
 
 def _seconds(default: Any) -> Schema:

@@ -24,7 +24,7 @@ log = logging.getLogger("polytune")
 #: Bytes of the first body. On a fast link two of the largest size follow, and the quicker of them counts.
 FIRST = 32 << 10
 #: Seconds that the first body may take for the others to be sent.
-QUICK = 0.05
+QUICK = 0.02
 #: Requests without a body, of which the quickest counts as round trip.
 GREETINGS = 3
 #: Seconds to wait for a peer that the leader has not told about the run yet, and for one answer.

@@ -11,6 +11,7 @@ import pytest
 from engine.errors import RunError
 from engine.events import CircuitReady, Finished, Progress
 from engine.policy import load_policy
+from engine.resources import usable_cores
 from polytune_cli.datagen import people, people_with_threshold
 from polytune_cli.demo.parties import Parties, Record
 from polytune_cli.demo.report import Report
@@ -40,6 +41,12 @@ def test_the_scene_for_three(tmp_path: Path) -> None:
     policies = [load_policy(path) for path in scene.write_policies([7001, 7002, 7003])]
     assert len({policy.program.sha256 for policy in policies}) == 1
     assert scene.expected() == people_with_threshold(30, 5).expected
+
+
+def test_the_parties_share_the_cores(tmp_path: Path) -> None:
+    shared = Scene.make(tmp_path, 2, 30, 5)
+    assert shared.options(1)[-4:] == ["--threads", str(max(1, usable_cores() // 2)), "--runs", "1"]
+    assert Scene.make(tmp_path, 2, 30, 5, 3).options(0)[-2:] == ["--threads", "3"]
 
 
 def test_the_plain_answer_reads_the_databases(tmp_path: Path) -> None:

@@ -114,6 +114,9 @@ class Leader:
     def answer_meter(self, run_id: str, sender: int) -> None:
         return None
 
+    def probe(self, run_id: str, sender: int) -> None:
+        return None
+
     def control(self, name: str, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
         self.received.append((name, sender, body))
         return self.answers[name]
