@@ -154,7 +154,7 @@ def _flag(description: str) -> Schema:
     return {"type": "boolean", "default": False, "description": description}
 
 
-def _limit(name: str, default: int) -> Schema:
+def _limit(name: str, default: Any) -> Schema:
     described = {"memory": "bytes that this process may hold; batches are chosen to fit, or the run is refused"}
     text = {"description": described[name]} if name in described else {}
     return {**text, "type": "integer", "minimum": 1, "default": default}
