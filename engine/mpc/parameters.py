@@ -17,23 +17,28 @@ KEY_CHECK_SHARES = 128
 FIAT_SHAMIR_SHARES = 1 << 21
 
 
-def minimum_layer(rho: int, bucket: int) -> int:
-    """Smallest L with L^(B-1) >= 2^(rho-B): inequality (3) of section 8.1, in exact integers."""
-    if rho <= bucket:
-        return 1
-    low, high = 1, 1 << -(-(rho - bucket) // (bucket - 1))
+def minimum_layer(rho: int, bucket: int, *, many: bool = False) -> int:
+    """Smallest L with L^(B-1) >= 2^(rho-B): inequality (3) of section 8.1, in exact integers.
+
+    ``many``: with the factor 1/(1 - 2^-B) for the sum over any number of batches of a session.
+    """
+    survival = (1 << bucket) - many
+    low, high = 1, 1 << max(1, 1 - (bucket - rho) // (bucket - 1))
     while low < high:
         middle = (low + high) // 2
-        if middle ** (bucket - 1) >= 1 << (rho - bucket):
+        if middle ** (bucket - 1) * survival >= 1 << rho:
             high = middle
         else:
             low = middle + 1
     return low
 
 
-def bucket_shape(triples: int, rho: int) -> tuple[int, int]:
-    """(B, L) with the smallest B*L that gives at least ``triples`` triples at 2^-rho (section 8.1)."""
-    shapes = [(b, max(triples, minimum_layer(rho, b))) for b in range(3, 41)]
+def bucket_shape(triples: int, rho: int, *, many: bool = False) -> tuple[int, int]:
+    """(B, L) with the smallest B*L that gives at least ``triples`` triples at 2^-rho (section 8.1).
+
+    ``many``: in each of several batches, 2^-rho for all of them together.
+    """
+    shapes = [(b, max(triples, minimum_layer(rho, b, many=many))) for b in range(3, 41)]
     return min(shapes, key=lambda shape: shape[0] * shape[1])
 
 
@@ -125,7 +130,7 @@ def parameters_for(
     ``fiat_shamir`` None: for two parties and batches so small that a flight costs more than hashing the corrections.
     """
     batches = max(1, and_gates // batch)
-    bucket, layer = bucket_shape(-(-and_gates // batches), rho)
+    bucket, layer = bucket_shape(-(-and_gates // batches), rho, many=batches > 1)
     masks = -(-(and_gates + inputs) // batches)
     masks += -(3 * bucket * layer + masks) % 128
     shares = 3 * bucket * layer + masks

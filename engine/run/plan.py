@@ -78,10 +78,10 @@ def share_time(k: int, peers: int, threads: int, rate: int) -> int:
 
 
 def _within_memory(wanted: Wanted, k: int, offers: Mapping[int, Offer]) -> tuple[int, int]:
-    """The largest batch, and half of it as segment, with which every party stays within its offer."""
+    """The largest batch, and a segment in proportion, with which every party stays within its offer."""
     batch = BATCH
     while True:
-        segment = min(SEGMENT, batch // 2)
+        segment = SEGMENT * batch // BATCH
         params = parameters_for(
             len(offers), wanted.size.and_gates, wanted.size.inputs, rho=wanted.rho, w=wanted.w, k=k, batch=batch
         )
@@ -92,7 +92,7 @@ def _within_memory(wanted: Wanted, k: int, offers: Mapping[int, Offer]) -> tuple
             return batch, segment
         if batch <= SMALLEST_BATCH:
             raise _too_large(worst, offers[worst], missing[worst])
-        batch //= 2
+        batch = max(SMALLEST_BATCH, batch // 2)
 
 
 def _too_large(party: int, offer: Offer, missing: int) -> MemoryExceeded:

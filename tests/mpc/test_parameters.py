@@ -34,6 +34,24 @@ def test_bound_holds_and_is_tight(rho, bucket):
         assert Fraction(1, 2**bucket * (layer - 1) ** (bucket - 1)) > Fraction(1, 2**rho)
 
 
+@pytest.mark.parametrize("rho", [40, 64, 80])
+@pytest.mark.parametrize("bucket", range(3, 41))
+def test_bound_holds_for_the_sum_over_many_batches(rho, bucket):
+    """2^-B L^-(B-1) / (1 - 2^-B) <= 2^-rho, and not for one triple less."""
+    layer = minimum_layer(rho, bucket, many=True)
+    sums = [Fraction(1, (2**bucket - 1) * size ** (bucket - 1)) for size in (layer, max(1, layer - 1))]
+    assert sums[0] <= Fraction(1, 2**rho)
+    assert layer == 1 or sums[1] > Fraction(1, 2**rho)
+
+
+@pytest.mark.parametrize("batch", [1 << 12, 5000, 200_000, BATCH])
+@pytest.mark.parametrize("gates", [8192, 560_000, 10**7])
+def test_small_batches_keep_the_level_together(gates, batch):
+    p = parameters_for(2, gates, 10, batch=batch)
+    if gates >= 2 * batch:
+        assert Fraction(1, (2**p.bucket - 1) * p.layer ** (p.bucket - 1)) <= Fraction(1, 2**40)
+
+
 @pytest.mark.parametrize("rho", TABLE)
 def test_table_recomputed(rho):
     """The formula of 8.1, 2^((rho - B) / (B - 1)), with 60 decimal digits; the entry that the table rounds is 1.5e9."""

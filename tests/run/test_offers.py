@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from engine.mpc.parameters import BATCH, SEGMENT
 from engine.policy import Limits
 from engine.resources import cores_each, peak_memory, resident_memory, usable_cores
 from engine.run.offers import Link, Offer, parse_offer
@@ -125,7 +126,7 @@ def test_summary_shows_what_everybody_offered_and_what_follows(stage: Stage):
     summary = stage.leader.summary_of(1)
     assert summary["offers"]["PARTY_0"] == offer
     assert summary["offers"]["PARTY_1"]["limit"] == stage.contributor.job.policy.limits.memory
-    assert summary["parameters"] == {"k": 8, "batch": 1 << 19, "segment": 1 << 18, "chunk": 4096}
+    assert summary["parameters"] == {"k": 8, "batch": BATCH, "segment": SEGMENT, "chunk": 4096}
     # A leader that told somebody else another offer is found out, by name.
     summary["offers"]["PARTY_0"]["memory"] += 1
     status, answer = stage.leader.agree(1, summary)

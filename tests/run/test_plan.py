@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import MemoryExceeded
 from engine.mpc.memory import CircuitSize, party_bytes
-from engine.mpc.parameters import BATCH, SEGMENT, bucket_shape, parameters_for
+from engine.mpc.parameters import BATCH, SEGMENT, minimum_layer, parameters_for
 from engine.run.offers import Link, Offer
 from engine.run.plan import COMPUTING, DEFAULT_K, SMALLEST_BATCH, Wanted, fastest_k, human, make_plan, share_time
 
@@ -92,12 +92,12 @@ def needs(plan, parties: int = 2, **wanted: int) -> list[int]:
 
 def test_less_memory_means_smaller_batches_and_the_largest_that_fit():
     seen = []
-    for memory in (4 * GIB, 1100 * MIB, 900 * MIB, 600 * MIB):
+    for memory in (4 * GIB, 900 * MIB, 700 * MIB, 550 * MIB):
         plan = make_plan(WANTED, offers(memory=memory))
         assert max(needs(plan)) <= memory
-        assert plan.segment == min(SEGMENT, plan.batch // 2)
+        assert plan.segment == SEGMENT * plan.batch // BATCH
         if plan.batch < BATCH:
-            larger = replace(plan, batch=2 * plan.batch, segment=plan.batch)
+            larger = replace(plan, batch=2 * plan.batch, segment=2 * plan.segment)
             assert max(needs(larger)) > memory
         seen.append(plan.batch)
     assert seen == sorted(seen, reverse=True) and seen[0] == BATCH and seen[-1] < BATCH // 4
@@ -128,10 +128,10 @@ def test_every_shape_keeps_the_security_level(rho):
     """However little a party says it has, buckets stay as large as the level demands."""
     wanted = replace(WANTED, rho=rho, w=64 if rho == 40 else 128)
     smallest = parameters_for(2, ANDS, SIZE.inputs, rho=rho, w=wanted.w, batch=SMALLEST_BATCH)
-    enough = party_bytes(smallest, SIZE, SMALLEST_BATCH // 2, evaluator=True)
+    enough = party_bytes(smallest, SIZE, SEGMENT * SMALLEST_BATCH // BATCH, evaluator=True)
     plan = make_plan(wanted, offers(memory=enough))
     params = parameters_for(2, ANDS, SIZE.inputs, rho=rho, w=wanted.w, k=plan.k, batch=plan.batch)
-    assert params.bucket >= bucket_shape(-(-ANDS // (ANDS // plan.batch)), rho)[0]
+    assert params.layer >= minimum_layer(rho, params.bucket, many=True)
     with pytest.raises(MemoryExceeded):
         make_plan(wanted, offers(memory=enough - 1))
 
