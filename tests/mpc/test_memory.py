@@ -26,10 +26,11 @@ def estimate(size: CircuitSize = SIZE, parties: int = 2, *, evaluator: bool = Tr
     return party_bytes(params, size, segment, evaluator=evaluator)
 
 
-def test_what_a_default_run_of_two_parties_takes():
+def test_what_one_batch_of_two_parties_takes():
     """A million AND gates: one batch of 10 million shares of 32 bytes, corrections and ciphertexts beside them."""
-    shares = 32 * parameters_for(2, SIZE.and_gates, SIZE.inputs).shares(1)
-    assert FIXED + SIZE.stored + shares < estimate() < FIXED + SIZE.stored + 1.6 * shares
+    batch = SIZE.and_gates
+    shares = 32 * parameters_for(2, SIZE.and_gates, SIZE.inputs, batch=batch).shares(1)
+    assert FIXED + SIZE.stored + shares < estimate(batch=batch) < FIXED + SIZE.stored + 1.6 * shares
 
 
 def test_it_grows_with_everything_that_makes_a_run_larger():
