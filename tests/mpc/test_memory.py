@@ -14,14 +14,14 @@ import pytest
 
 from engine.circuit.bench import and_chain
 from engine.mpc.memory import FIXED, CircuitSize, party_bytes
-from engine.mpc.parameters import parameters_for
+from engine.mpc.parameters import SEGMENT, parameters_for
 from polytune_cli.demo.ports import ReservedPorts
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = CircuitSize(stored=36_000_000, gates=4_000_000, and_gates=1_000_000, inputs=1000, slots=5000)
 
 
-def estimate(size: CircuitSize = SIZE, parties: int = 2, *, evaluator: bool = True, segment: int = 1 << 18, **options):
+def estimate(size: CircuitSize = SIZE, parties: int = 2, *, evaluator: bool = True, segment: int = SEGMENT, **options):
     params = parameters_for(parties, size.and_gates, size.inputs, **options)
     return party_bytes(params, size, segment, evaluator=evaluator)
 
@@ -78,7 +78,7 @@ def test_processes_need_what_was_estimated(parties: int, ands: int, options: dic
     for party, told in enumerate(_run(parties, ands, options)):
         size = CircuitSize(*told["size"])
         shape = {name: value for name, value in options.items() if name != "segment"}
-        expected = estimate(size, parties, evaluator=party == 0, segment=options.get("segment", 1 << 18), **shape) - (
+        expected = estimate(size, parties, evaluator=party == 0, segment=options.get("segment", SEGMENT), **shape) - (
             FIXED + size.stored
         )
         assert 0.65 * expected < told["grown"] < 1.35 * expected, f"party {party}: {told['grown']} ~ {expected}"
