@@ -245,6 +245,24 @@ TABLE: dict[str, list[tuple[str, Where]]] = {
 }
 
 
+class WatchedArray:
+    """A message on its way: it counts as received when the last row was waited for."""
+
+    def __init__(self, inner: Any, watch: Watch, sender: int, message: Message, rows: int) -> None:
+        self._inner, self._watch, self._key, self._rows = inner, watch, (sender, message), rows
+
+    def wait(self, rows: int) -> int:
+        self._watch.awaiting(self._key[1])
+        ready = self._inner.wait(rows)
+        if ready >= self._rows:
+            self._watch.taken.add(self._key)
+        return ready
+
+    @property
+    def array(self) -> Any:
+        return self._inner.array
+
+
 class WatchedChannel(Channel):
     """A channel whose messages are compared with the table."""
 
@@ -262,6 +280,10 @@ class WatchedChannel(Channel):
         data = super().recv(from_, label, dtype, shape, a, b)
         self.watch.taken.add((from_, message))
         return data
+
+    def open(self, from_: int, label: str, dtype: Any, shape: Any, a: int = 0, b: int = 0) -> Any:
+        rows = shape if isinstance(shape, int) else shape[0]
+        return WatchedArray(super().open(from_, label, dtype, shape, a, b), self.watch, from_, (label, a, b), rows)
 
     def abort(self, reason: int) -> None:
         self.watch.ended()

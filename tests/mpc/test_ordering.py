@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from engine.errors import PolytuneError
@@ -14,11 +15,11 @@ from engine.mpc.parameters import parameters_for
 from engine.mpc.party import Party
 from engine.mpc.same_key import SameKeyCheck
 from engine.transport import memory_channels
-from engine.transport.frame import PHASES
+from engine.transport.frame import HEADER_BYTES, PHASES
 
 from .catalogue import case
 from .cheating import small_circuit
-from .ordering import TABLE, Crew, Job, Watch, watched
+from .ordering import TABLE, Crew, Job, Watch, WatchedChannel, watched
 from .support import DealtParty, DealtPreprocessing
 
 
@@ -146,6 +147,30 @@ def test_outputs_before_ok_are_seen(parties):
 
     crew = run_watched(execution_with(reveal=reveal), 1, parties)
     assert early(crew, 1) == {"OUTPUT"}
+
+
+class Kept:
+    """A link that keeps the last frame."""
+
+    def post(self, to, parts):
+        self.frame = b"".join(parts)
+
+
+def test_a_message_in_pieces_counts_when_its_last_row_is_here():
+    here, there = memory_channels(2, timeout=1.0)
+    here.__class__ = WatchedChannel
+    here.watch = watch = Watch(parameters_for(2, 60, 24, fiat_shamir=0), 0, dealt=True)
+    rows = np.arange(8, dtype=np.uint64).reshape(4, 2)
+    there.link = Kept()
+    there.send(0, "LEAKY_G", rows, a=1)
+    incoming = here.open(1, "LEAKY_G", np.uint64, (4, 2), a=1)
+    here.inbox.feed(1, there.link.frame[: HEADER_BYTES + 32])
+    assert incoming.wait(1) == 2
+    assert not watch.taken
+    here.inbox.feed(1, there.link.frame[HEADER_BYTES + 32 :])
+    assert incoming.wait(4) == 4
+    assert (incoming.array == rows).all()
+    assert watch.taken == {(1, ("LEAKY_G", 1, 0))}
 
 
 def test_the_table_has_every_message():
