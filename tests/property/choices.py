@@ -107,6 +107,13 @@ class Writer:
         """One of some options; shrinks to the first."""
         return options[self.below(len(options))]
 
+    def several(self, least: int, most: int) -> Iterator[int]:
+        """Counts while more is wanted, asked before each: so Hypothesis can leave out any of them."""
+        for number in range(most):
+            if number >= least and not self.chance(3, 4):
+                return
+            yield number
+
     def spend(self, gates: int) -> None:
         """Note the cost of an operation at this place."""
         self.cost += gates * self.copies

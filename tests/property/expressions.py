@@ -189,8 +189,12 @@ class Expressions(Writer):
         self.spend(bits if operator in "+-" else bits * bits)
         if operator in "/%" and self.chance(1, 2):  # by a number, which is rarely zero
             return self.binary(operator, self.expr(shape, depth, known), self.number(shape, known=True))
+        return self.either(operator, shape, depth, known)
+
+    def either(self, operator: str, shape: Shape, depth: int, known: bool) -> Code:
+        """Two operands; now and then the right one changes the variable that the left one reads."""
         mutable = [var.name for var in self.scope.values() if var.mutable and var.shape == shape]
-        if mutable and self.chance(1, 8):  # the left operand is read before the right one changes it
+        if mutable and self.chance(1, 5):
             name = self.pick(mutable)
             return self.binary(operator, Code(name, Levels.POSTFIX), self.touching(name, shape, depth))
         return self.binary(operator, *self.operands(shape, depth, known))
@@ -201,7 +205,7 @@ class Expressions(Writer):
 
     def bitwise(self, shape: Shape, depth: int, known: bool) -> Code:
         self.spend(width(shape))
-        return self.binary(self.pick(("&", "|", "^")), *self.operands(shape, depth, known))
+        return self.either(self.pick(("&", "|", "^")), shape, depth, known)
 
     def shift(self, shape: Shape, depth: int, known: bool) -> Code:
         left = self.expr(shape, depth, known)

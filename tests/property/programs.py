@@ -49,11 +49,11 @@ class Programs(Statements):
         """A program with some inputs."""
         names = ("u8", "i8", "u16", "i16", "u8", "i8", "u32", "i32", "u64", "i64", "usize")
         self.ints = [INTS[self.pick(names)] for _ in range(self.pick((2, 1, 3)))]
-        constants = [self.constant(number) for number in range(self.pick((0, 1, 2, 4)))]
-        for number in range(self.pick((0, 2, 1, 3))):
+        constants = [self.constant(number) for number in self.several(0, 4)]
+        for number in self.several(0, 3):
             self.items.append(self.type_item(number))
         tables = self.table_shapes()
-        for number in range(self.pick((0, 1, 2, 3))):
+        for number in self.several(0, 3):
             self.items.append(self.helper(number, tables))
         shapes, result, main = self.main(tables)
         parts = [*constants, *sorted(self.items, key=lambda item: self.below(3)), main]
@@ -196,12 +196,12 @@ class Programs(Statements):
 
     def body_of(self, result: Shape) -> str:
         """Statements and a value."""
-        lines = [self.statement(2) for _ in range(self.pick((0, 1, 2)))]
+        lines = [self.statement(2) for _ in self.several(0, 2)]
         return self.braces([*lines, self.text(result, 3)])
 
     def main(self, tables: list[Arr]) -> tuple[tuple[Shape, ...], Shape, str]:
         """The entry function: its parties, its result, its text."""
-        self.scope, self.fuel = {}, self.pick((150, 60, 250, 30, 350))
+        self.scope, self.fuel = {}, self.pick((250, 150, 60, 350))
         if not tables and self.chance(1, 8):
             shapes: list[Shape] = [self.array(self.shape(2, 24), (2, 3, 1))]
         else:
@@ -212,8 +212,8 @@ class Programs(Statements):
         if not sum(map(width, shapes)):
             shapes = [INTS["u8"]]
         parameters = ", ".join(self.parameter(shape, tables) for shape in shapes)
-        lines = [self.mutable() for _ in range(self.pick((1, 2, 3)))]
-        lines += [self.statement(4) for _ in range(self.pick((2, 4, 6, 8, 1)))]
+        lines = [self.mutable() for _ in self.several(1, 3)]
+        lines += [self.statement(4) for _ in self.several(0, 8)]
         lines += [self.called_once(function) for function in self.functions if function.name not in self.called]
         value, result = self.outcome()
         return tuple(shapes), result, f"pub fn main({parameters}) -> {result} {self.braces([*lines, value])}"

@@ -18,7 +18,7 @@ class Statements(Patterns):
     def block(self, shape: Shape, depth: int, known: bool) -> Code:
         """A block that gives a value."""
         with self.inner():
-            lines = [self.statement(depth) for _ in range(self.pick((0, 1, 2)))]
+            lines = [self.statement(depth) for _ in self.several(0, 2)]
             if self.chance(1, 3):
                 lines.append(self.assignment(depth))
             if shape == UNIT and self.chance(1, 2):
@@ -30,7 +30,7 @@ class Statements(Patterns):
     def effects(self, depth: int, first: str = "") -> str:
         """A block of statements without value."""
         lines = [first] if first else []
-        lines += [self.statement(depth) for _ in range(self.pick((1, 2, 3)))]
+        lines += [self.statement(depth) for _ in self.several(1, 3)]
         lines.append(self.assignment(depth) if self.chance(1, 2) else "()")
         return self.braces(lines)
 
@@ -145,7 +145,7 @@ class Statements(Patterns):
             return self.pick(("", "&", "|", "^"))
         if isinstance(shape, Int):
             bits = width(shape)
-            options = ("", "^", "+", "|", "&", "-", "<<", ">>", "")
+            options = ("", "^", "+", "|", "+", "&", "-", "<<", ">>", "")
             return self.pick((*options, "*", "/", "%") if self.affordable(bits * bits) else options)
         return ""
 
@@ -197,7 +197,7 @@ class Statements(Patterns):
         arms = self.cover(shape)[:8]
         if len(arms) == 8:
             arms.append(("_", []))
-        for _ in range(self.pick((0, 1, 2))):
+        for _ in self.several(0, 2):
             bound: Bound = []
             arms.insert(0, (self.maybe(shape, bound), bound))
         return arms
