@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import engine
-from tests.golden.programs import markets, numbers, tables
+from tests.golden.programs import arithmetic, markets, tables
 from tests.golden.programs.model import MODELS, Panicked
 
 HERE = Path(__file__).parent
-MODULES = (markets, numbers, tables)  # importing them fills MODELS
+MODULES = (markets, arithmetic, tables)  # importing them fills MODELS
 
 
 @cache
