@@ -240,17 +240,17 @@ class _Process:
 
 
 def _warm_up(party: Party) -> None:
-    """Import what a run needs before it begins; a contributor also tries its own input once.
+    """Import what a run needs while the others are waited for; a contributor also tries its own input once."""
 
-    Not beside the run: two threads that import at the same time can meet half-made modules.
-    """
-    try:
-        import engine.data
-        import engine.mpc  # noqa: F401
-    except Exception:  # the run will meet the same error and report it
-        log.debug("warm-up failed", exc_info=True)
-    if not party.policy.is_leader:
-        threading.Thread(target=party.try_input, name="warm-up", daemon=True).start()
+    def load() -> None:
+        try:
+            import engine.mpc  # noqa: F401
+        except Exception:  # the run will meet the same error and report it
+            log.debug("warm-up failed", exc_info=True)
+        if not party.policy.is_leader:
+            party.try_input()
+
+    threading.Thread(target=load, name="warm-up", daemon=True).start()
 
 
 def _no_core_dumps() -> None:
