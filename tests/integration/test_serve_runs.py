@@ -22,12 +22,12 @@ from tests.transport.faults import FaultProxy
 
 Make = Callable[..., Scene]
 IDLE = "Listening for connection attempts from other parties"
-#: Long enough in the protocol for a test to meddle.
+#: More than a million AND gates that do not fold: long enough in the protocol for a test to meddle.
 HEAVY = """
 pub fn main(a: [u8; 3], b: [u8; 2]) -> u64 {
     let mut x = a[0] as u64 + 3u64;
-    for i in 0u64..400 {
-        x = (x & 65535u64) * (x & 65535u64) + (b[0] as u64);
+    for i in 0u64..700 {
+        x = ((x & 4294967295u64) * (x >> 32)) ^ (x << 7) ^ (b[0] as u64) ^ i;
     }
     x
 }
