@@ -143,6 +143,16 @@ class TypedProgram:
         assigned = {node.var for node in t.walk(entry.body) if isinstance(node, t.AssignTo)}
         return {numbers[var] for var in joined - assigned if var in numbers}
 
+    def signature(
+        self, function: str = "main", consts: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> tuple[tuple[tuple[str, Type], ...], Type]:
+        """Names and types of the inputs, and the type of the result, for values of the external constants."""
+        entry = self.function(function)
+        reporter = Reporter(self.source, self.filename)
+        with large_programs(Stage("compile"), reporter):
+            constants = Constants(self.definitions, consts, reporter)
+            return tuple(parties_of(entry, constants)), constants.resolve(entry.result, entry.span)
+
     def compile(
         self,
         function: str = "main",

@@ -21,6 +21,7 @@ from engine.errors import GarblePanic, PeerAborted, PolytuneError, RunError, Sec
 from engine.events import EventSink, Finished, Progress, ignore
 from engine.resources import usable_cores
 from engine.run import steps
+from engine.run.greeting import greet
 from engine.run.job import Job
 from engine.run.peers import Peers, Reply
 from engine.run.record import Run
@@ -28,7 +29,6 @@ from engine.run.service import PartyService, printable
 from engine.run.terms import Difference, proposal
 from engine.run.watch import Watch
 from engine.transport.http.client import transport_reason
-from engine.transport.http.wire import PROTOCOL
 
 log = logging.getLogger("polytune")
 IDLE_LINE = "Listening for connection attempts from other parties"
@@ -206,7 +206,7 @@ class Party:
         problems: dict[int, str] = {}
         for peer in peers.others:
             log.info("Waiting for confirmation from party %s", peers.url(peer))
-            problem = self._greet(peers, peer)
+            problem = greet(peers, peer).problem
             if problem:
                 problems[peer] = problem
                 if not patient:
@@ -214,31 +214,12 @@ class Party:
         while problems and time.monotonic() < deadline:
             self._check_interrupt()
             time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
-            problems = {peer: text for peer in problems if (text := self._greet(peers, peer))}
+            problems = {peer: text for peer in problems if (text := greet(peers, peer).problem)}
         self._check_interrupt()
         if problems:
             for text in problems.values() if patient else ():
                 log.error("%s", text)
             raise _missing()
-
-    def _greet(self, peers: Peers, peer: int) -> str:
-        """What is wrong with a peer, empty when all is well."""
-        try:
-            reply = peers.get(peer, "version")
-        except requests.RequestException as error:
-            return f"Could not reach {peers.url(peer, 'run')}: {transport_reason(error)}"
-        versions = reply.body.get("protocol")
-        if reply.status != 200 or not isinstance(versions, list):
-            return (
-                f"Unexpected response while trying to start execution for {peers.url(peer, 'run')}: "
-                f"{reply.status_line} (not a polytune peer)"
-            )
-        if PROTOCOL not in versions:
-            spoken = ", ".join(str(v)[:10] for v in versions[:5])
-            return f"peer speaks protocol {spoken}, this is {PROTOCOL}; upgrade party {peer} or this one"
-        if reply.body.get("party") != peer:
-            return f"participant {peer} answered as party {str(reply.body.get('party'))[:10]} (identity_mismatch)"
-        return ""
 
     def _propose(self, run: Run, peers: Peers, deadline: float) -> None:
         """Ask all to join; when one does not, those who accepted are told that the run is off."""
