@@ -9,12 +9,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
-
-from and_gates_lines import Line, tables  # noqa: E402
+from and_gates_lines import Line, tables
+from generated import ROOT, write_or_check
 
 PAGE = ROOT / "docs" / "and-gates.md"
 HEAD = """# AND gates
@@ -89,14 +86,5 @@ def quick() -> Callable[[Line], int]:
     return lambda line: known.get(line.label, 0) if line.rows > LARGE else ands(line)
 
 
-def main() -> int:
-    """Write or check."""
-    wanted = page(quick() if "--quick" in sys.argv[1:] else ands)
-    if "--check" in sys.argv[1:]:
-        return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted else 1
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page(quick() if "--quick" in sys.argv[1:] else ands)))

@@ -6,10 +6,9 @@ With --check only compare (exit code 1: differs).
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from generated import ROOT, write_or_check
+
 PAGE = ROOT / "docs" / "cheaper.md"
 
 START = """# Make a program cheaper
@@ -114,14 +113,5 @@ def code(body: str, parameters: str) -> str:
     return f"`{body}` with `{parameters}`".replace("|", "\\|")
 
 
-def main() -> int:
-    """Write or check."""
-    wanted = page()
-    if "--check" in sys.argv[1:]:
-        return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted else 1
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page()))

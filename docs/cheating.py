@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from generated import ROOT, write_or_check
+
 PAGE = ROOT / "docs" / "cheating.md"
 MODULES = ("cheating_setup", "cheating_batch", "cheating_execution", "cheating_frames", "rates", "ordering")
 
@@ -85,14 +84,5 @@ def page() -> str:
     return START + "\n".join(lines) + "\n" + END
 
 
-def main() -> int:
-    """Write or check."""
-    wanted = page()
-    if "--check" in sys.argv[1:]:
-        return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted else 1
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page()))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
+from generated import ROOT, write_or_check
 
-PAGE = Path(__file__).with_name("commands.md")
+PAGE = ROOT / "docs" / "commands.md"
 HEAD = """# Commands
 
 Made from the help texts by `python docs/generate.py`; do not edit by hand.
@@ -43,15 +43,5 @@ def _section(title: str, text: str) -> str:
     return f"## {title}\n\n```text\n" + "\n".join(lines) + "\n```\n"
 
 
-def main() -> int:
-    """Write or check."""
-    wanted = page()
-    if "--check" in sys.argv[1:]:
-        return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted else 1
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page()))

@@ -99,12 +99,14 @@ def test_setup_may_make_the_table(database: Any, tmp_path: Path) -> None:
         (INSERT + "; " + INSERT, None, "output.query: expected exactly one statement, got 2"),
     ],
 )
+@pytest.mark.fault(54)
 def test_an_output_that_cannot_work(database: Any, query: str, setup: str | None, text: str) -> None:
     with_results(database)
     assert text in refused(check_output, output_over(database.url, query, setup), TEN).message
 
 
 @pytest.mark.servers
+@pytest.mark.fault(54)
 def test_the_check_asks_for_rights(new_database: Any) -> None:
     database = with_results(new_database("postgres"))
     role = f"reader_{database.url.rpartition('/')[2]}"
@@ -133,6 +135,7 @@ def test_a_check_constraint_does_not_stop_the_check(database: Any, tmp_path: Pat
     assert write_output(spec, U16, 6, "run", tmp_path) == 1
 
 
+@pytest.mark.defect("D10")
 def test_types_arrive_natively(database: Any, tmp_path: Path) -> None:
     blob = "BYTEA" if database.name == "postgres" else "BLOB"
     big = {"sqlite": "TEXT", "postgres": "NUMERIC", "mariadb": "BIGINT UNSIGNED"}[database.name]
@@ -175,6 +178,8 @@ def test_a_large_result_goes_in_batches(database: Any, tmp_path: Path) -> None:
     assert joined(database) == counts
 
 
+@pytest.mark.fault(56)
+@pytest.mark.defect("D12")
 def test_a_refused_row_rolls_all_back_and_keeps_the_result(database: Any, tmp_path: Path) -> None:
     database.run("CREATE TABLE results (id INT, joined INT UNIQUE)", "INSERT INTO results VALUES (0, 77)")
     spec = output_over(database.url, "INSERT INTO results (joined) VALUES ($1)", "DELETE FROM results WHERE id = 0")
@@ -193,6 +198,7 @@ def test_a_refused_row_rolls_all_back_and_keeps_the_result(database: Any, tmp_pa
     assert "test@" not in path.read_text()
 
 
+@pytest.mark.fault(55)
 def test_a_lost_database_keeps_the_result(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("engine.data.output.PAUSES", (0.01, 0.01, 0.01))
     spec = output_over("mysql://u:secret-word@127.0.0.1:1/p", INSERT)

@@ -75,6 +75,7 @@ def test_encodes_what_was_read(database: Any) -> None:
     assert [age for _, age in values] == [7, 255, 40]
 
 
+@pytest.mark.fault(37)
 def test_an_input_without_rows_is_an_error_unless_allowed(database: Any) -> None:
     database.run(*PEOPLE)
     query = QUERY + " WHERE age < 0"
@@ -95,6 +96,7 @@ def test_an_input_without_rows_is_an_error_unless_allowed(database: Any) -> None
         ("DROP TABLE people", "read-only transaction"),
     ],
 )
+@pytest.mark.fault(29, 30)
 def test_a_wrong_query_changes_nothing(database: Any, query: str, text: str) -> None:
     database.run(*PEOPLE)
     error = refused(policy_over(database.url, query))
@@ -137,6 +139,7 @@ def test_too_many_rows(database: Any) -> None:
         ("SELECT 1; SELECT 2", "expected one statement, got 2"),
     ],
 )
+@pytest.mark.fault(25)
 def test_a_constant_that_is_not_one_number(database: Any, query: str, text: str) -> None:
     database.run(*PEOPLE)
     error = refused(policy_over(database.url, QUERY, {"N": query}), {"N": USIZE})
@@ -157,6 +160,7 @@ def test_constants_of_other_types(database: Any) -> None:
     assert "constants.A" in refused(policy, {"A": U8}).message
 
 
+@pytest.mark.defect("D9")
 def test_unused_constants_are_dropped_and_missing_ones_an_error(database: Any) -> None:
     database.run(*PEOPLE)
     policy = policy_over(database.url, QUERY, {"A": "SELECT 1", "SPARE": "this is not even SQL"})
@@ -216,6 +220,7 @@ WRONG_URLS = [
 
 @pytest.mark.servers
 @pytest.mark.parametrize(("name", "url", "text"), WRONG_URLS)
+@pytest.mark.fault(27)
 def test_servers_that_refuse(name: str, url: str, text: str, servers: dict[str, str]) -> None:
     host = servers[name].partition("@")[2].partition("/")[0]
     error = refused(policy_over(url.replace("HOST", host), "SELECT 1"))
@@ -226,6 +231,7 @@ def test_servers_that_refuse(name: str, url: str, text: str, servers: dict[str, 
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "mysql", "mariadb"])
+@pytest.mark.fault(26)
 def test_nobody_listens(scheme: str) -> None:
     error = refused(policy_over(f"{scheme}://u:secret-word@127.0.0.1:1/p", "SELECT 1"))
     assert error.message == (f"cannot connect to input db {scheme}://u:***@127.0.0.1:1/p: connection refused")

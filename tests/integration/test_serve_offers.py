@@ -66,6 +66,7 @@ def ended_well(place: Scene, leader: Process, *contributors: Process) -> dict[st
     return parameters(leader)
 
 
+@pytest.mark.fault(40)
 def test_memory_that_is_too_small_is_refused_before_the_protocol(scene: Make) -> None:
     place = scene([(1, 2, 3), (10, 20)], PRODUCTS)
     without_constants(place)

@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Callable
 
+import pytest
+
 from tests.integration.scene import (
     INTERRUPT,
     KILL,
@@ -98,6 +100,7 @@ def test_three_parties_one_other_leader_and_evaluator(scene: Make) -> None:
     assert "MPC Output" not in contributors[0].log
 
 
+@pytest.mark.fault(17)
 def test_leader_waits_for_parties_and_contributor_ends_after_its_runs(scene: Make) -> None:
     place = scene()
     leader = place.start(0, "--wait-peers", "60")
@@ -108,6 +111,7 @@ def test_leader_waits_for_parties_and_contributor_ends_after_its_runs(scene: Mak
     assert place.results == [36, 0]
 
 
+@pytest.mark.fault(49)
 def test_a_run_over_a_bad_network_gives_the_same_result(scene: Make) -> None:
     """Every request between the parties goes through a proxy that loses, repeats, delays and cuts some of them."""
     place = scene()
@@ -160,6 +164,8 @@ def test_events_are_json_lines_and_quiet_shows_only_warnings(scene: Make) -> Non
 # -- refusals ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(21)
+@pytest.mark.defect("D1")
 def test_another_program_is_refused_by_name_and_hash(scene: Make) -> None:
     place = scene()
     (place.folder / "other.garble.rs").write_text(SUM + "\n")
@@ -179,6 +185,7 @@ def test_another_program_is_refused_by_name_and_hash(scene: Make) -> None:
     assert place.results == [36, 0]
 
 
+@pytest.mark.fault(20, 22)
 def test_every_other_difference_is_refused_and_named(scene: Make) -> None:
     place = scene()
     contributor = place.start(1)
@@ -203,6 +210,7 @@ def test_every_other_difference_is_refused_and_named(scene: Make) -> None:
 # -- failures ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(32)
 def test_unusable_data_of_a_contributor_ends_the_run_for_all_without_details(scene: Make) -> None:
     place = scene([(1, 2, 3), ("secret-text", 7)])
     contributor = place.start(1)
@@ -217,6 +225,7 @@ def test_unusable_data_of_a_contributor_ends_the_run_for_all_without_details(sce
     assert place.results == [15, 1]
 
 
+@pytest.mark.fault(54)
 def test_data_errors_of_the_leader_exit_4(scene: Make) -> None:
     place = scene()
     contributor = place.start(1)
@@ -233,6 +242,8 @@ def test_data_errors_of_the_leader_exit_4(scene: Make) -> None:
     alive(contributor)
 
 
+@pytest.mark.fault(53)
+@pytest.mark.defect("D7")
 def test_a_panic_of_the_program_exits_1_and_writes_nothing(scene: Make) -> None:
     place = scene([(200,), (100,)])
     contributor = place.start(1)
@@ -270,6 +281,7 @@ def test_checked_joins_end_a_run_whose_rows_break_the_order(scene: Make) -> None
     assert "WARN" not in contributor.log and "panicked" not in contributor.log
 
 
+@pytest.mark.fault(48)
 def test_a_contributor_killed_in_a_run_ends_the_leader_soon(scene: Make) -> None:
     place = scene(program=HEAVY)
     for party in (0, 1):
@@ -283,6 +295,7 @@ def test_a_contributor_killed_in_a_run_ends_the_leader_soon(scene: Make) -> None
     assert place.results == [999]
 
 
+@pytest.mark.fault(48)
 def test_a_contributor_restarted_in_a_run_is_noticed(scene: Make) -> None:
     place = scene(program=HEAVY)
     for party in (0, 1):
@@ -300,6 +313,8 @@ def test_a_contributor_restarted_in_a_run_is_noticed(scene: Make) -> None:
     alive(again)
 
 
+@pytest.mark.fault(61)
+@pytest.mark.defect("D4")
 def test_a_leader_killed_in_a_run_frees_the_contributor_for_the_next(scene: Make) -> None:
     place = scene()
     for party in (0, 1):
@@ -314,6 +329,7 @@ def test_a_leader_killed_in_a_run_frees_the_contributor_for_the_next(scene: Make
     assert place.results == [36, 0]
 
 
+@pytest.mark.fault(60)
 def test_interrupting_the_leader_frees_the_contributor(scene: Make) -> None:
     place = scene(program=HEAVY)
     for party in (0, 1):
@@ -330,6 +346,7 @@ def test_interrupting_the_leader_frees_the_contributor(scene: Make) -> None:
     assert place.results == [999]
 
 
+@pytest.mark.fault(60)
 def test_interrupting_a_contributor_in_a_run_tells_the_leader(scene: Make) -> None:
     place = scene(program=HEAVY)
     for party in (0, 1):
@@ -343,6 +360,7 @@ def test_interrupting_a_contributor_in_a_run_tells_the_leader(scene: Make) -> No
     assert "party 1 aborted the run: interrupted" in leader.errors
 
 
+@pytest.mark.fault(52)
 def test_a_second_leader_is_told_busy(scene: Make) -> None:
     place = scene()
     contributor = place.start(1)

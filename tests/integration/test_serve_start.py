@@ -53,6 +53,7 @@ def test_first_start_compiles_before_it_listens(scene: Make, tmp_path) -> None:
     assert WHAT not in place.run("serve", "--config", "policy0.json", env=environment).log
 
 
+@pytest.mark.fault(16)
 def test_leader_alone_reports_every_missing_party(scene: Make) -> None:
     place = scene([(1,), (2,)])
     leader = place.start(0)
@@ -69,6 +70,7 @@ def test_leader_alone_reports_every_missing_party(scene: Make) -> None:
     assert place.results == [999]
 
 
+@pytest.mark.fault(18)
 def test_another_service_is_no_peer(scene: Make) -> None:
     import http.server
     import threading
@@ -87,6 +89,7 @@ def test_another_service_is_no_peer(scene: Make) -> None:
     assert "not a polytune peer" in leader.log
 
 
+@pytest.mark.fault(19)
 def test_a_process_with_the_wrong_number_is_noticed(scene: Make) -> None:
     place = scene([(1,), (2,), (3,)], "pub fn main(a: [u8; 1], b: [u8; 1], c: [u8; 1]) -> [u8; 1] { [a[0]] }")
     place.change(2, party=1)
@@ -127,12 +130,14 @@ def test_socket_address_overrides_options(scene: Make) -> None:
         (["--log-level", "loud"], {}, "'loud' is not a log level"),
     ],
 )
+@pytest.mark.fault(14)
 def test_usage_mistakes_exit_2(scene: Make, args: list[str], env: dict[str, str], text: str) -> None:
     party = scene().run("serve", "--config", "policy0.json", *args, env=env)
     assert party.end() == 2
     assert text in party.errors and "Traceback" not in party.errors and party.log == ""
 
 
+@pytest.mark.fault(1)
 def test_missing_config_option_exits_2_and_missing_file_3(scene: Make) -> None:
     place = scene()
     assert "Missing option" in (first := place.run("serve")).errors and first.end() == 2
@@ -156,6 +161,7 @@ def test_missing_config_option_exits_2_and_missing_file_3(scene: Make) -> None:
         ),
     ],
 )
+@pytest.mark.fault(12, 13)
 def test_program_mistakes_exit_3_before_listening(scene: Make, program: str, text: str) -> None:
     party = scene(program=program).run("serve", "--config", "policy0.json")
     assert party.end() == 3
@@ -186,6 +192,7 @@ def test_plain_http_may_be_allowed_by_environment(scene: Make) -> None:
     assert "WARN polytune: INSECURE" in party.log and f"listening on 0.0.0.0:{place.ports[0]}" in party.log
 
 
+@pytest.mark.fault(15)
 def test_port_in_use_exits_6(scene: Make) -> None:
     place = scene()
     with socket.create_server(("127.0.0.1", place.ports[0])):
@@ -208,6 +215,7 @@ def test_ipv6_loopback(scene: Make) -> None:
     assert re.search(r"listening on \[::1\]:\d+", party.log) and party.end() == 1
 
 
+@pytest.mark.fault(64)
 def test_a_closed_pipe_and_a_poor_terminal_leave_no_traceback(scene: Make) -> None:
     place = scene()
     ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}

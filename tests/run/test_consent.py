@@ -60,6 +60,7 @@ def test_honest_leader_is_agreed_with(stage: Stage) -> None:
         ({"to": 0}, 403, "identity_mismatch", "this is party 1"),
     ],
 )
+@pytest.mark.fault(23)
 def test_stage_one_refuses_each_difference(
     stage: Stage, changes: dict[str, Any], status: int, code: str, text: str
 ) -> None:
@@ -91,6 +92,7 @@ def test_proposal_repeated_is_the_same_run_and_another_id_is_busy(stage: Stage) 
     assert (status, body["error"]) == (503, "busy")
 
 
+@pytest.mark.fault(24)
 def test_stage_two_names_the_field_that_differs(stage: Stage) -> None:
     summary = copy.deepcopy(to_agree(stage))
     summary["constants"]["PARTY_0"]["ROWS"]["value"] = 4
@@ -107,6 +109,7 @@ def test_stage_two_names_the_field_that_differs(stage: Stage) -> None:
     assert stage.leader.propose()[1]["error"] == "run_over"
 
 
+@pytest.mark.defect("D5")
 def test_nothing_is_locked_while_a_request_waits_at_the_barrier(stage: Stage) -> None:
     """The leader asks for agreement first; its own constants come later, on another connection."""
     stage.leader.propose()
@@ -129,6 +132,7 @@ def test_a_second_digest_is_refused(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("stage", [3], indirect=True)
+@pytest.mark.fault(24)
 def test_a_leader_that_tells_each_party_something_else_is_caught_by_the_parties(stage: Stage) -> None:
     leader = stage.leader
     for peer in (1, 2):
@@ -187,6 +191,7 @@ def test_malformed_constants_are_refused_and_the_run_goes_on(stage: Stage, const
 # -- the end of runs ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.defect("D3")
 def test_abort_of_the_leader_frees_the_contributor_and_the_next_run_starts_clean(stage: Stage) -> None:
     to_agree(stage, rows=3)
     assert stage.leader.post(1, "abort", {"code": "interrupted", "message": "bye\x1b[31m"})[0] == 200
@@ -205,12 +210,14 @@ def test_a_leader_that_vanishes_is_noticed(stage: Stage) -> None:
     idle(stage)
 
 
+@pytest.mark.defect("D2")
 def test_a_leader_that_sends_no_constants_is_named_after_the_deadline(stage: Stage) -> None:
     stage.leader.propose()
     logged(stage, "no constants from party 0 within 5 s")
     idle(stage)
 
 
+@pytest.mark.fault(46)
 def test_requests_for_unknown_runs(stage: Stage) -> None:
     assert stage.leader.constants()[1]["error"] == "unknown_run"
     assert stage.leader.post(1, "abort", {})[1]["error"] == "unknown_run"

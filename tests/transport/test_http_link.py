@@ -69,6 +69,8 @@ def test_received_arrays_can_be_written_and_are_aligned() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.fault(49)
+@pytest.mark.defect("D6")
 def test_each_fault_leaves_every_byte_exactly_once(fault: str) -> None:
     proxies = [FaultProxy(seed, 0.3, (fault,)) for seed in (1, 2)]
     with nodes(proxies=proxies, chunk=1 << 14) as (alice, bob):
@@ -97,6 +99,7 @@ def test_three_parties_over_faulty_links() -> None:
                     assert np.array_equal(got, payload(40_000, 10 * other.party + me.party))
 
 
+@pytest.mark.defect("D6")
 def test_a_chunk_may_take_longer_than_the_connection_timeout() -> None:
     proxy = FaultProxy(slow=1 << 16)
     deadlines = Deadlines(connect=0.2, chunk=20.0, peer_lost=20.0, refused=0.3)

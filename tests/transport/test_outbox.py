@@ -85,6 +85,7 @@ def test_a_failed_outbox_raises_everywhere() -> None:
         ("http://a/x/", "http://a/x/msg/0"),
     ],
 )
+@pytest.mark.defect("D13")
 def test_routes_are_joined_properly(base: str, expected: str) -> None:
     assert route(base, "msg/0") == expected
 

@@ -76,6 +76,7 @@ def test_example_two_chunks_make_a_frame(receiver: Receiver) -> None:
 
 
 @given(st.data())
+@pytest.mark.fault(45)
 def test_any_arrival_gives_the_same_stream_once(data: st.DataObject) -> None:
     bodies = data.draw(st.lists(st.binary(max_size=60), min_size=1, max_size=12))
     stream = b"".join(frame(n, body) for n, body in enumerate(bodies))
@@ -97,6 +98,7 @@ def test_any_arrival_gives_the_same_stream_once(data: st.DataObject) -> None:
     assert receiver.inbox.bytes_received == len(stream)
 
 
+@pytest.mark.fault(43)
 def test_repeat_with_the_same_bytes_has_no_effect(receiver: Receiver) -> None:
     data = frame(0, b"once")
     assert offer(receiver, 0, data) == 1
@@ -105,6 +107,7 @@ def test_repeat_with_the_same_bytes_has_no_effect(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("seq", [0, 2])
+@pytest.mark.fault(44)
 def test_repeat_with_other_bytes_ends_the_run(receiver: Receiver, seq: int) -> None:
     offer(receiver, 0, frame(0, b"a"))
     offer(receiver, 2, frame(2, b"c"))  # waits for chunk 1

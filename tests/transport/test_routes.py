@@ -58,6 +58,7 @@ def test_ping_is_exactly_pong(node: Node) -> None:
     assert (status, body) == (200, b"pong")
 
 
+@pytest.mark.fault(43)
 def test_message_repeat_and_resume_point(node: Node) -> None:
     free = (64 << 20) - len(FRAME)
     assert ask(node, "POST", "/msg/1", FRAME, **message(FRAME))[:2] == (200, {"next": 1, "window": free})
@@ -65,6 +66,7 @@ def test_message_repeat_and_resume_point(node: Node) -> None:
     assert ask(node, "GET", "/msg/1", **message(b""))[:2] == (200, {"next": 1})
 
 
+@pytest.mark.fault(44)
 def test_replay_with_other_bytes_is_refused(node: Node) -> None:
     ask(node, "POST", "/msg/1", FRAME, **message(FRAME))
     other = pack(Header("LAM", 1, 0, 0, 0, bytes(8), 0))
@@ -98,6 +100,7 @@ def test_refusals_have_code_and_message(node: Node, changes: dict[str, str], sta
     assert ask(node, "POST", "/msg/1", FRAME, **message(FRAME))[1]["next"] == 1
 
 
+@pytest.mark.fault(42)
 def test_too_large_is_refused_before_the_body_is_read(node: Node) -> None:
     for path, size in (("/msg/1", MAX_CHUNK + 1), ("/abort", MAX_CONTROL_BODY + 1)):
         with socket.create_connection(node.listener.address, timeout=10) as sock:
