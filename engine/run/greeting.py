@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from engine.run.terms import ENGINE
 from engine.transport.http.client import REFUSED, transport_reason
 from engine.transport.http.wire import PROTOCOL
 
@@ -53,6 +54,10 @@ def greet(peers: Peers, peer: int) -> Greeting:
     if PROTOCOL not in versions:
         spoken = ", ".join(str(v)[:10] for v in versions[:5])
         text = f"peer speaks protocol {spoken}, this is {PROTOCOL}; upgrade party {peer} or this one"
+        return Greeting(peer, "version", text, package)
+    engine = reply.body.get("engine", ENGINE)
+    if engine != ENGINE:
+        text = f"peer computes with engine {str(engine)[:20]}, this is {ENGINE}; upgrade party {peer} or this one"
         return Greeting(peer, "version", text, package)
     if reply.body.get("party") != peer:
         text = f"participant {peer} answered as party {str(reply.body.get('party'))[:10]} (identity_mismatch)"

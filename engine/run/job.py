@@ -21,7 +21,7 @@ class Job:
     """A policy with its checked program.
 
     ``declared``: types of the own constants that the program names; ``needed``: the same for every party;
-    ``joins``: the own parameter goes straight into a join.
+    ``joins``: the own parameter goes straight into a join; ``schemas``: the type of each party's parameter.
     """
 
     policy: Policy
@@ -29,12 +29,18 @@ class Job:
     declared: dict[str, Type]
     needed: dict[int, dict[str, Type]]
     joins: bool
-    schema: str
+    schemas: tuple[str, ...]
+
+    @property
+    def schema(self) -> str:
+        """Type of the own parameter, as the program writes it."""
+        return self.schemas[self.policy.party]
 
 
 def prepare(policy: Policy) -> Job:
     """Type-check the program and hold it against the policy; raises GarbleError or PolicyError."""
     from engine.garble import check_program
+    from engine.garble.types import show
 
     typed = check_program(policy.program.source, policy.program.filename)
     function = typed.function(FUNCTION)
@@ -50,9 +56,9 @@ def prepare(policy: Policy) -> Job:
             f"add it to 'constants' in {policy.path.name}",
         )
     parameters = function.parameters
-    own = parameters[policy.party] if policy.party < len(parameters) else parameters[0]
+    schemas = tuple(show(parameters[p if p < len(parameters) else 0].type) for p in range(parties))
     joins = policy.party in typed.join_parameters(FUNCTION)
-    return Job(policy, typed, declared, needed, joins, str(own.type))
+    return Job(policy, typed, declared, needed, joins, schemas)
 
 
 def _check_party_count(typed: Any, function: Any, parties: int) -> None:

@@ -15,20 +15,17 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import requests
-
-from engine.errors import GarblePanic, PeerAborted, PolytuneError, RunError, SecurityError
+from engine.errors import GarblePanic, PeerAborted, PolytuneError, RunError
 from engine.events import EventSink, Finished, Progress, ignore
 from engine.resources import usable_cores
-from engine.run import steps
+from engine.run import joining, steps
 from engine.run.greeting import greet
 from engine.run.job import Job
-from engine.run.peers import Peers, Reply
+from engine.run.peers import Peers
 from engine.run.record import Run
-from engine.run.service import PartyService, printable
-from engine.run.terms import Difference, proposal
+from engine.run.service import PartyService
+from engine.run.terms import proposal
 from engine.run.watch import Watch
-from engine.transport.http.client import transport_reason
 
 log = logging.getLogger("polytune")
 IDLE_LINE = "Listening for connection attempts from other parties"
@@ -65,7 +62,7 @@ class Party:
         self.events = events
         self.state_dir = state_dir
         self.threads = threads or usable_cores()
-        self.service = PartyService(job.policy, self._accepted, job.schema, program_name)
+        self.service = PartyService(job.policy, self._accepted, job.schemas, program_name)
         self._proposed: queue.Queue[Run | None] = queue.Queue()
         self._interrupted: Interrupted | None = None
         self._active = False
@@ -187,11 +184,12 @@ class Party:
             self.events(Finished(policy.party, time.monotonic() - started, peers.meter.sent, error.message))
             raise
         started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        run = Run(run_id, policy.party, len(policy.participants), policy.limits, proposal(policy, run_id, started_at))
+        terms = proposal(policy, run_id, started_at, self.job.schema)
+        run = Run(run_id, policy.party, len(policy.participants), policy.limits, terms)
         self.service.begin(run)
         with self._running(run, peers) as context:
             run.enter("ACCEPTED")
-            self._propose(run, peers, deadline)
+            joining.ask_all(run, peers, deadline, self.job.schemas)
             log.info("All participants have accepted the session, starting calculation now...")
             self._progress("join", 1.0)
             run.enter("LOADING")
@@ -219,39 +217,7 @@ class Party:
         if problems:
             for text in problems.values() if patient else ():
                 log.error("%s", text)
-            raise _missing()
-
-    def _propose(self, run: Run, peers: Peers, deadline: float) -> None:
-        """Ask all to join; when one does not, those who accepted are told that the run is off."""
-        replies: dict[int, Reply | str] = {}
-        for peer in peers.others:
-            replies[peer] = self._ask_to_join(run, peers, peer, deadline)
-            if run.error is not None:
-                raise run.error
-        accepted = [p for p, r in replies.items() if isinstance(r, Reply) and r.status == 200]
-        peers.answered.update(accepted)
-        if len(accepted) == len(replies):
-            return
-        refused = False
-        for peer, reply in replies.items():
-            if isinstance(reply, str):
-                log.error("Could not reach %s: %s", peers.url(peer, "run"), reply)
-            elif reply.status != 200:
-                refused |= _log_refusal(peers, peer, reply)
-        error = _refused() if refused and not any(isinstance(r, str) for r in replies.values()) else _missing()
-        raise error
-
-    def _ask_to_join(self, run: Run, peers: Peers, peer: int, deadline: float) -> Reply | str:
-        while True:
-            answer: Reply | str
-            try:
-                answer = peers.post(peer, "run", {**run.proposal, "to": peer})
-            except requests.RequestException as error:
-                answer = transport_reason(error)
-            passing = isinstance(answer, str) or answer.status == 503
-            if not passing or time.monotonic() >= deadline or run.error is not None:
-                return answer
-            time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
+            raise joining.missing()
 
     # -- both -------------------------------------------------------------------------------------------------------
 
@@ -318,34 +284,6 @@ class Party:
         output = steps.compute(context, program, plan, bits)
         context.run.enter("OUTPUT")
         return None if output is None else steps.deliver(context, program, output)
-
-
-def _missing() -> PolytuneError:
-    return RunError("Some participants are missing, aborting...", code="participants_missing")
-
-
-def _refused() -> PolytuneError:
-    return SecurityError("Some participants refused the policy, aborting...", code="refused")
-
-
-def _log_refusal(peers: Peers, peer: int, reply: Reply) -> bool:
-    """Log why a peer did not join; whether it refused the policy (else it just cannot now)."""
-    details = reply.details
-    if reply.status in (403, 409, 426) and "field" in details:
-        difference = Difference(
-            printable(str(details["field"])[:60]), details.get("theirs"), details.get("ours"), reply.code
-        )
-        log.error("party %d refused: %s", peer, printable(str(difference))[:1000])
-        if details.get("hint"):
-            log.error("hint: %s", printable(str(details["hint"]))[:300])
-        return True
-    log.error(
-        "Unexpected response while trying to start execution for %s: %s%s",
-        peers.url(peer, "run"),
-        reply.status_line,
-        f" ({reply.message})" if reply.code else " (not a polytune peer)",
-    )
-    return reply.status in (403, 409, 426)
 
 
 __all__ = ["Interrupted", "Party"]

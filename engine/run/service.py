@@ -9,14 +9,14 @@ import logging
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.errors import MemoryExceeded, PeerAborted
 from engine.policy import Policy
 from engine.run.offers import parse_offer
 from engine.run.record import Constants, Run
-from engine.run.terms import ENGINE, Difference, differences
+from engine.run.terms import ENGINE, Difference, differences, printable
 from engine.transport.http.receiver import Receiver
 from engine.transport.http.wire import MAX_PROBES, PROTOCOL, ApiError
 
@@ -46,10 +46,13 @@ def package_version() -> str:
 class PartyService:
     """The peers' view of a party that follows ``policy``; ``accept(run)`` is called for a run that we joined."""
 
-    def __init__(self, policy: Policy, accept: Callable[[Run], None], schema: str = "", program: str = "") -> None:
+    def __init__(
+        self, policy: Policy, accept: Callable[[Run], None], schemas: Sequence[str] = (), program: str = ""
+    ) -> None:
+        """``schemas``: the type of each party's parameter."""
         self.policy = policy
         self.parties = len(policy.participants)
-        self.schema = schema
+        self.schemas = tuple(schemas) or ("",) * self.parties
         self.program = program or policy.program.filename
         self.instance = uuid.uuid4().hex
         self._accept = accept
@@ -150,7 +153,7 @@ class PartyService:
 
     def _run(self, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
         run = self._current
-        accepted = {"accepted": True, "schema": self.schema}
+        accepted = {"accepted": True, "schema": self.schemas[self.policy.party]}
         if run is not None and run.run_id == run_id:
             if run.proposal != body:
                 raise ApiError("replay_mismatch", "this run was proposed before with other terms")
@@ -174,21 +177,18 @@ class PartyService:
                 "identity_mismatch",
                 f"the request is for party {body.get('to')!r:.20}, this is party {policy.party}",
             )
-        found = differences(policy, body)
+        found = differences(policy, body, self.schemas[policy.leader])
         if not found and sender != policy.leader:
             found = [Difference("leader", policy.leader, sender, "not_allowed")]
         if not found and policy.computation_id not in (None, run_id):
             found = [Difference("computation_id", policy.computation_id, run_id, "not_allowed")]
         if found:
-            first = found[0]
             log.error("refused a run that party %d proposed: %s", sender, "; ".join(map(str, found)))
             raise ApiError(
-                first.code,
+                found[0].code,
                 "; ".join(map(str, found)),
-                field=first.field,
-                ours=first.ours,
-                theirs=first.theirs,
-                hint=first.hint,
+                **found[0].to_json(),
+                differences=[difference.to_json() for difference in found],
             )
 
     # -- the rest -----------------------------------------------------------------------------------------------------
@@ -243,8 +243,3 @@ def parse_constants(raw: Any) -> Constants:
             raise ApiError("bad_request", f"consts.{name}: value must be an integer or a bool")
         result[name] = {"type": item["type"][:20], "value": value}
     return result
-
-
-def printable(text: str) -> str:
-    """A text of another party made safe for our log: one line, no control characters."""
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -16,6 +16,9 @@ from engine.policy import Policy
 from engine.transport.http.wire import PROTOCOL
 
 ENGINE = "apg/1"
+#: Characters of a value of another party that are shown.
+SHOWN = 120
+SAME_VERSION = "run the same version of polytune on all sides"
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,24 @@ class Difference:
         if self.field == "program":
             return f"program differs (sha256 {_short(self.ours)} ≠ {_short(self.theirs)})"
         if self.field.startswith("participants"):
-            return f"participants differ {self.field[13:] or ''}(ours {self.ours} theirs {self.theirs})"
+            return f"participants differ {self.field[13:] or ''}(ours {_show(self.ours)} theirs {_show(self.theirs)})"
         return f"{self.field} differ ({_show(self.ours)} ≠ {_show(self.theirs)})"
 
-    def swapped(self) -> Difference:
-        """The same difference as the other party sees it."""
-        return Difference(self.field, self.theirs, self.ours, self.code, self.hint)
+    def to_json(self) -> dict[str, Any]:
+        """One entry of ``details.differences`` of a refusal, as the refusing party sees it."""
+        return {"field": self.field, "ours": self.ours, "theirs": _bounded(self.theirs), "hint": self.hint}
+
+    @classmethod
+    def from_reply(cls, raw: Any, code: str) -> Difference | None:
+        """The difference that a peer reports, as we see it: its side is theirs, texts are bounded."""
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("field"), str):
+            return None
+        hint = printable(str(raw.get("hint") or "")[:300])
+        return cls(printable(raw["field"][:60]), _bounded(raw.get("theirs")), _bounded(raw.get("ours")), code, hint)
 
 
-def proposal(policy: Policy, run_id: str, started_at: str) -> dict[str, Any]:
-    """The body of ``POST /run`` without the receiver's own place."""
+def proposal(policy: Policy, run_id: str, started_at: str, schema: str = "") -> dict[str, Any]:
+    """The body of ``POST /run`` without the receiver's own place; ``schema``: type of the leader's own parameter."""
     level = policy.security
     return {
         "run_id": run_id,
@@ -55,6 +66,7 @@ def proposal(policy: Policy, run_id: str, started_at: str) -> dict[str, Any]:
         "evaluator": policy.evaluator,
         "security": {"rho": level.rho, "w": level.w, "k": level.k},
         "check_joins": policy.check_joins,
+        "schema": schema,
         "started_at": started_at,
     }
 
@@ -64,8 +76,11 @@ def text_hash(source: str) -> str:
     return hashlib.sha256("\n".join(source.splitlines()).rstrip().encode()).hexdigest()
 
 
-def differences(policy: Policy, offered: Mapping[str, Any]) -> list[Difference]:
-    """Where the leader's proposal differs from our policy, in the order in which people look."""
+def differences(policy: Policy, offered: Mapping[str, Any], schema: str = "") -> list[Difference]:
+    """Where the leader's proposal differs from our policy, in the order in which people look.
+
+    ``schema`` is the type of the leader's parameter as we see it.
+    """
     found = []
     if offered.get("protocol") != PROTOCOL:
         found.append(Difference("protocol", PROTOCOL, offered.get("protocol"), "protocol_version"))
@@ -79,7 +94,14 @@ def differences(policy: Policy, offered: Mapping[str, Any]) -> list[Difference]:
         if offered.get(field) != ours[field]:
             hint = f"all parties need the same '{field}' in their policy"
             found.append(Difference(field, ours[field], offered.get(field), hint=hint))
-    return found + _security(policy, offered.get("security"))
+    found += _security(policy, offered.get("security"))
+    if not found and offered.get("schema") != schema:
+        # The same program and yet another type: one of the two compilers is another one.
+        found.append(Difference("schema", schema, offered.get("schema"), hint=SAME_VERSION))
+    return found
+
+
+PARTICIPANTS_HINT = "all parties need the same list, in the same order, with the same spelling of each URL"
 
 
 def _participants(ours: list[str], theirs: Any) -> list[Difference]:
@@ -87,11 +109,12 @@ def _participants(ours: list[str], theirs: Any) -> list[Difference]:
         return [Difference("participants", ours, None, "participants_mismatch")]
     if len(ours) != len(theirs):
         counts = f"{len(ours)} parties", f"{len(theirs)} parties"
-        return [Difference("participants in number ", *counts, "participants_mismatch")]
-    for index, (a, b) in enumerate(zip(ours, theirs)):
-        if a != b:
-            return [Difference(f"participants at index {index} ", a, b[:200], "participants_mismatch")]
-    return []
+        return [Difference("participants in number ", *counts, "participants_mismatch", PARTICIPANTS_HINT)]
+    return [
+        Difference(f"participants at index {index} ", a, b, "participants_mismatch", PARTICIPANTS_HINT)
+        for index, (a, b) in enumerate(zip(ours, theirs))
+        if a != b
+    ]
 
 
 def _program(ours: Mapping[str, Any], offered: Mapping[str, Any]) -> Difference:
@@ -147,10 +170,20 @@ def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
 
 
 def _show(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
-    return text if len(text) <= 120 else text[:117] + "..."
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")) if not isinstance(value, str) else value
+    return printable(text if len(text) <= SHOWN else text[: SHOWN - 3] + "...")
+
+
+def _bounded(value: Any) -> Any:
+    """``value`` if its text is short, else the start of that text: others must not fill our logs and answers."""
+    return value if len(json.dumps(value)) <= SHOWN else _show(value)
+
+
+def printable(text: str) -> str:
+    """A text of another party made safe for our log: one line, no control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _short(digest: Any) -> str:
-    text = str(digest).removeprefix("sha256:")
+    text = printable(str(digest)[:80]).removeprefix("sha256:")
     return f"{text[:12]}…" if len(text) > 12 else text

@@ -190,7 +190,7 @@ def test_every_other_difference_is_refused_and_named(scene: Make) -> None:
     place = scene()
     contributor = place.start(1)
     for keys, text in (
-        ({"output_parties": [0, 1]}, "output_parties differ ([0, 1] ≠ [0])"),
+        ({"output_parties": [0, 1]}, "output_parties differ ([0,1] ≠ [0])"),
         ({"evaluator": 1}, "evaluator differ (1 ≠ 0)"),
         ({"check_joins": True}, "check_joins differ (true ≠ false)"),
         ({"participants": [place.urls[0] + "/a", place.urls[1]]}, "participants differ at index 0 (ours "),

@@ -92,7 +92,8 @@ class Leader:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.parties = len(scene.ports)
-        self.policy = load_policy(scene.folder / "policy0.json")
+        self.job = prepare(load_policy(scene.folder / "policy0.json"))
+        self.policy = self.job.policy
         self.run_id = str(uuid.uuid4())
         self.received: list[tuple[str, int, dict[str, Any]]] = []
         self.answers: dict[str, Answer] = {"consts": (200, {}), "abort": (200, {}), "sync": (202, {})}
@@ -131,7 +132,7 @@ class Leader:
         return reply.status_code, reply.json()
 
     def propose(self, peer: int = 1, **changes: Any) -> tuple[int, dict[str, Any]]:
-        body = {**proposal(self.policy, self.run_id, "now"), "to": peer, **changes}
+        body = {**proposal(self.policy, self.run_id, "now", self.job.schema), "to": peer, **changes}
         return self.post(peer, "run", {k: v for k, v in body.items() if v is not None})
 
     def constants(self, peer: int = 1, rows: int = 3, **extra: Any) -> tuple[int, dict[str, Any]]:

@@ -42,7 +42,7 @@ def test_honest_leader_is_agreed_with(stage: Stage) -> None:
     [
         ({"program_hash": "sha256:" + "0" * 64}, 409, "program_mismatch", "program differs"),
         ({"leader": 1}, 409, "consent_mismatch", "leader differ (0 ≠ 1)"),
-        ({"output_parties": [0, 1]}, 409, "consent_mismatch", "output_parties differ ([0] ≠ [0, 1])"),
+        ({"output_parties": [0, 1]}, 409, "consent_mismatch", "output_parties differ ([0] ≠ [0,1])"),
         ({"evaluator": 1}, 409, "consent_mismatch", "evaluator differ"),
         ({"check_joins": True}, 409, "consent_mismatch", "check_joins differ"),
         (
@@ -52,6 +52,7 @@ def test_honest_leader_is_agreed_with(stage: Stage) -> None:
             "security.rho differ (at least 40 ≠ 20)",
         ),
         ({"security": {"rho": True, "w": 64}}, 409, "consent_mismatch", "security.rho"),
+        ({"schema": "[u16; A]"}, 409, "consent_mismatch", "schema differ ([u8; A] ≠ [u16; A])"),
         ({"security": None}, 409, "consent_mismatch", "security differ"),
         ({"participants": ["http://localhost:1/"]}, 409, "participants_mismatch", "participants differ in number"),
         ({"participants": "x"}, 409, "participants_mismatch", "participants differ"),
@@ -70,6 +71,20 @@ def test_stage_one_refuses_each_difference(
     assert stage.contributor.idle
     # The refusal left nothing behind: the right proposal is accepted.
     assert stage.leader.propose()[0] == 200
+
+
+@pytest.mark.defect("D1")
+def test_a_refusal_names_every_field_and_the_log_of_the_contributor_too(stage: Stage) -> None:
+    urls = [stage.scene.urls[1] + "/", "http://x/\n\x1b[31m" + 200 * "y"]
+    status, body = stage.leader.propose(participants=urls, evaluator=1, started_at="x")
+    assert (status, body["error"]) == (409, "participants_mismatch")
+    fields = [entry["field"].strip() for entry in body["details"]["differences"]]
+    assert fields == ["participants at index 0", "participants at index 1", "evaluator"]
+    assert (body["details"]["ours"], body["details"]["theirs"]) == (stage.leader.policy.participants[0], urls[0])
+    line = next(line for line in stage.log if line.startswith("refused a run that party 0 proposed: "))
+    assert f"participants differ at index 0 (ours {body['details']['ours']} theirs {urls[0]})" in line
+    assert "evaluator differ (0 ≠ 1)" in line
+    assert line.isprintable() and len(line) < 700
 
 
 def test_only_the_leader_of_the_policy_may_propose(stage: Stage) -> None:
