@@ -37,8 +37,10 @@ class Coins:
         session.send_all("COINPAGE", mine, a=page)
 
     def receive(self, page: int) -> None:
-        """The second half: everybody's commitments, and their echo for n >= 3."""
+        """The second half: everybody's commitments, and their echo for n >= 3. A second call does nothing."""
         session = self._session
+        if all((peer, page) in self._pages for peer in session.peers):
+            return
         views = session.collect("COINPAGE", self._pages[session.party, page], 32 * PAGE, a=page)
         for party, payload in views.items():
             self._pages[party, page] = payload

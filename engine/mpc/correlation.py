@@ -6,6 +6,7 @@ all but leaf alpha_t, where the alphas are the bits of its global key.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,8 +91,15 @@ class PairSetup:
             raise CheatingDetected("GGM", error.check, session.place(self.peer)) from None
 
 
-def run(session: Session, delta_towards: dict[int, np.ndarray] | None = None) -> Correlation:
-    """BASEOT and GGM with all peers. ``delta_towards`` exists for tests of the same-key check."""
+def run(
+    session: Session,
+    meanwhile: Callable[[], None] = lambda: None,
+    delta_towards: dict[int, np.ndarray] | None = None,
+) -> Correlation:
+    """BASEOT and GGM with all peers; ``meanwhile`` is called while their trees are on the way.
+
+    ``delta_towards`` exists for tests of the same-key check.
+    """
     bits = {p: delta_bits((delta_towards or {}).get(p, session.delta)) for p in session.peers}
     pairs = {p: PairSetup(session, p, bits[p]) for p in session.peers}
     for pair in pairs.values():
@@ -102,6 +110,7 @@ def run(session: Session, delta_towards: dict[int, np.ndarray] | None = None) ->
     session.channel.round("BASEOT")
     session.progress("setup", 0.5)
     built = {p: pair.send_trees() for p, pair in pairs.items()}
+    meanwhile()
     opened = {p: pair.receive_trees() for p, pair in pairs.items()}
     session.channel.round("GGM")
     session.progress("setup", 0.7)

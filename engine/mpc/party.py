@@ -46,8 +46,9 @@ class Party:
         """Section 4; batches for ``circuit`` begin to be made."""
         with self.session.living():
             self.preprocessing.setup()
-            self.session.channel.enter("preprocess")
             self.reserve(circuit)
+            self.preprocessing.check_keys()
+            self.session.channel.enter("preprocess")
 
     def reserve(self, circuit: Circuit) -> None:
         """Produce what the next execution of ``circuit`` needs."""

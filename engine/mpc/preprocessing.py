@@ -5,6 +5,7 @@ Producing a batch is a function of (session, batch number) alone, so batches can
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -50,15 +51,19 @@ Announce = Callable[[Stage], None]
 
 
 class Preprocessing:
-    """F_pre of section 1.1 for one party: ``setup`` once, then ``produce`` for batches 1, 2, ..."""
+    """F_pre of section 1.1 for one party: ``setup`` and ``check_keys`` once, ``produce`` for batches 1, 2, ...
+
+    Batches may begin to be made between the two: their first messages then travel beside those of 4.6.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._accepted = threading.Event()
         self.coins: Coins
         self.correlation: correlation.Correlation
 
     def setup(self) -> None:
-        """Sections 4.1 to 4.6."""
+        """Sections 4.1 to 4.5."""
         session = self.session
         session.progress("setup", 0.0)
         hello.run(session)
@@ -68,13 +73,17 @@ class Preprocessing:
         self.start_pairs()
         self.coins.receive(0)
         session.progress("setup", 0.8)
-        if session.parties > 2:
+
+    def check_keys(self) -> None:
+        """Section 4.6, which ends the set-up."""
+        if self.session.parties > 2:
             self.same_key_check()
-        session.progress("setup", 1.0)
+        self._accepted.set()
+        self.session.progress("setup", 1.0)
 
     def start_pairs(self) -> None:
-        """Base OTs and trees with every peer."""
-        self.correlation = correlation.run(self.session)
+        """Base OTs and trees with every peer; the first page of coins arrives beside them."""
+        self.correlation = correlation.run(self.session, lambda: self.coins.receive(0))
 
     def same_key_check(self) -> None:
         """4.6, on the shares of batch 0."""
@@ -94,6 +103,7 @@ class Preprocessing:
         batch.masks = shares[3 * n : 3 * n + params.masks]
         self._tell("bits", progress)
         announce(Stage.BITS)
+        self.wait_for_keys()
         coin = self.leaky_ands(number, shares, progress)
         bucketing = Bucketing(self.session, number, coin, shares)
         batch.x, batch.y = bucketing.operands()
@@ -104,6 +114,12 @@ class Preprocessing:
             shares.give_back(start + layer, start + n)
         self._tell("opened", progress)
         announce(Stage.OPENED)
+
+    def wait_for_keys(self) -> None:
+        """No message of section 7, of any batch, before 4.6 was accepted."""
+        while not self._accepted.wait(0.1):
+            if self.session.dead is not None:
+                raise self.session.dead
 
     def leaky_ands(self, number: int, shares: Shares, progress: tuple[int, int]) -> bytes:
         """Section 7: turns <r> into <z> in place; returns the value of the batch's coin "leaky"."""

@@ -103,7 +103,7 @@ class OtherKeyTowards(Preprocessing):
 
     def start_pairs(self) -> None:
         other = self.session.delta ^ np.array([1 << 20, 1 << 9], np.uint64)
-        self.correlation = correlation.run(self.session, {self.session.peers[-1]: other})
+        self.correlation = correlation.run(self.session, delta_towards={self.session.peers[-1]: other})
 
 
 def party_with(preprocessing: type[Preprocessing]) -> type[Party]:
@@ -125,7 +125,7 @@ class OtherKeyConsistently(OtherKeyTowards):
         session = self.session
         self.last = session.peers[-1]
         self.other = session.delta ^ np.array([1 << 20, 1 << 9], np.uint64)
-        self.correlation = correlation.run(session, {self.last: self.other})
+        self.correlation = correlation.run(session, delta_towards={self.last: self.other})
         honest = self.correlation.alpha
         bits = correlation.delta_bits(self.other)
         self.alphas = dict.fromkeys(session.peers, honest)
