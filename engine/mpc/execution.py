@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 
@@ -57,7 +58,8 @@ class Execution:
 
     def run(self, values: np.ndarray) -> np.ndarray | None:
         """``values``: own input bits in wire order. Returns the output bits if this party is a receiver."""
-        self.agree()
+        with self._beside_first_batch():
+            self.agree()
         try:
             return self._run(values)
         finally:
@@ -72,7 +74,8 @@ class Execution:
         if self.segments and self.pool.ready(*self.end_of(0)):  # in the same round as INSHARE
             self.open(0)
         session.channel.enter("online")
-        lam = inputs.mask_inputs(session, self.number, self.owners, masks, values)
+        with self._beside_first_batch():
+            lam = inputs.mask_inputs(session, self.number, self.owners, masks, values)
         self.party = self.make_evaluator() if session.party == 0 else self.make_garbler()
         if isinstance(self.party, Evaluator):
             self.evaluate(self.party, lam)
@@ -80,6 +83,10 @@ class Execution:
             self.garble(self.party, lam)
         self.count_rounds()
         return self.reveal(self.party.values)
+
+    def _beside_first_batch(self) -> AbstractContextManager[None]:
+        """EXEC, INSHARE and MASKED of a session's first execution travel while its first batch is made."""
+        return self.session.channel.beside(self.number == 0)
 
     def agree(self) -> None:
         """EXEC; the material of this execution counts as used from here on."""

@@ -83,7 +83,12 @@ class Preprocessing:
 
     def start_pairs(self) -> None:
         """Base OTs and trees with every peer; the first page of coins arrives beside them."""
-        self.correlation = correlation.run(self.session, lambda: self.coins.receive(0))
+        self.correlation = correlation.run(self.session, self.first_coins)
+
+    def first_coins(self) -> None:
+        """COINPAGE 0 travels with BASEOT, its echo with GGM."""
+        with self.session.channel.beside():
+            self.coins.receive(0)
 
     def same_key_check(self) -> None:
         """4.6, on the shares of batch 0."""
@@ -95,11 +100,16 @@ class Preprocessing:
 
     def produce(self, number: int, batch: Batch, announce: Announce, progress: tuple[int, int] = (0, 1)) -> None:
         """Fill batch ``number`` >= 1; ``progress`` = (finished batches, all batches) for the progress view."""
+        with self.session.channel.beside(number > 1):  # later ones are made while those before are used
+            self._produce(number, batch, announce, progress)
+
+    def _produce(self, number: int, batch: Batch, announce: Announce, progress: tuple[int, int]) -> None:
         if number % 64 == 32:
             self.coins.commit((number + 32) // 64)
         params = self.session.params
         n, layer = params.total_triples, params.layer
-        shares = self.authenticated_bits(number)
+        with self.session.channel.beside(self.session.parties > 2):  # those of batch 0
+            shares = self.authenticated_bits(number)
         batch.masks = shares[3 * n : 3 * n + params.masks]
         self._tell("bits", progress)
         announce(Stage.BITS)

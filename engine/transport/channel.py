@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -110,6 +110,7 @@ class Channel:
         self._phase_traced: tuple[int, int] | None = None  # clocks at its start, in a trace
         self._lock = threading.Lock()
         self._closed = False
+        self._beside = threading.local()
 
     # -- set-up ---------------------------------------------------------------------------------------------------
 
@@ -207,9 +208,21 @@ class Channel:
 
     def round(self, label: str) -> None:
         """Count one flight: called by the protocol when the messages ``label``, which it waited for, are here."""
+        if getattr(self._beside, "inside", False):
+            return
         with self._lock:
             self.stats.rounds += 1
             self.stats.phases.setdefault(part_of(label), PhaseStats()).rounds += 1
+
+    @contextmanager
+    def beside(self, others: bool = True) -> Iterator[None]:
+        """Flights that this thread waits for inside travel beside ``others`` that are counted: they do not count."""
+        before = getattr(self._beside, "inside", False)
+        self._beside.inside = before or others
+        try:
+            yield
+        finally:
+            self._beside.inside = before
 
     def enter(self, phase: str) -> None:
         """Count time and bytes to ``phase`` from now on."""
