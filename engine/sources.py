@@ -5,8 +5,9 @@ A leaf that the rooms of policies and of data share. Texts that may hold secrets
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
+
+from engine.redaction import redact as redact
 
 #: Scheme of a database URL -> kind of database.
 DATABASE_KINDS = {
@@ -16,21 +17,6 @@ DATABASE_KINDS = {
     "mariadb": "mysql",
     "sqlite": "sqlite",
 }
-
-# Up to the last @ before a space or quote: a password may hold @, / and # when somebody forgot to encode it.
-_CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s'\"]*)@")
-_SECRET_PARAMETER = re.compile(r"((?:password|passwd|pwd|secret|token)\s*=\s*)([^\s&;'\"]+)", re.I)
-
-
-def redact(url: str) -> str:
-    """A URL (or a text that holds URLs) with every password as ``***``; the user name stays."""
-
-    def hide(match: re.Match[str]) -> str:
-        scheme, inner = match.groups()
-        user, colon, _ = inner.partition(":")
-        return f"{scheme}{user}{':***' if colon else ''}@"
-
-    return _SECRET_PARAMETER.sub(r"\1***", _CREDENTIALS.sub(hide, url))
 
 
 def database_kind(url: str) -> str | None:

@@ -8,6 +8,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
+
+from engine import redaction
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 LEVELS["warn"] = logging.WARNING
@@ -26,9 +29,9 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line; a traceback only where the caller asked for it at debug level."""
         level = _NAMES.get(record.levelno, record.levelname)
-        line = f"{_timestamp(record.created)} {level:>5} {TARGET}: {record.getMessage()}"
-        if record.exc_info and record.exc_info[0] is not None:
-            line += "\n" + self.formatException(record.exc_info)
+        line = f"{_timestamp(record.created)} {level:>5} {TARGET}: {redaction.clean(record.getMessage())}"
+        if record.exc_info and record.exc_info[1] is not None:
+            line += "\n" + redaction.trace(record.exc_info[1])
         return line
 
 
@@ -41,8 +44,10 @@ class JsonFormatter(logging.Formatter):
             "time": _timestamp(record.created),
             "level": _NAMES.get(record.levelno, record.levelname).lower(),
             "target": TARGET,
-            "message": record.getMessage(),
+            "message": redaction.clean(record.getMessage()),
         }
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["traceback"] = redaction.trace(record.exc_info[1])
         return json.dumps(fields, ensure_ascii=False)
 
 
@@ -72,6 +77,21 @@ def to_stream(stream: object) -> Callable[[str], None]:
         print(text, file=stream, flush=True)  # type: ignore[call-overload]
 
     return write
+
+
+def json_text(record: Any) -> str:
+    """A JSON value for standard output or a stream of events, without secrets."""
+    return json.dumps(_clean(record))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redaction.clean(value)
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value
 
 
 def level_of(text: str) -> int:

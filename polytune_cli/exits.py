@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from engine import redaction
 from engine.errors import PolicyError, PolytuneError
 
 INTERRUPTED = 130
@@ -29,15 +31,17 @@ def show(error: PolytuneError) -> None:
 def _print(line: str) -> None:
     # A terminal of another encoding must not turn an error message into a traceback.
     encoding = sys.stderr.encoding or "utf-8"
+    line = redaction.clean(line)
     print(line.encode(encoding, "replace").decode(encoding), file=sys.stderr, flush=True)
 
 
 def guarded(main: Callable[[], Any], traceback: Callable[[], bool]) -> int:
     """Call ``main`` (a click command in standalone mode "off"); every way out becomes an exit code."""
+    _no_foreign_tracebacks(traceback)
     try:
         result = main()
     except PolytuneError as error:
-        _trace(traceback())
+        _trace(error, traceback())
         show(error)
         return error.exit_code
     except click.exceptions.Exit as stop:
@@ -56,18 +60,28 @@ def guarded(main: Callable[[], Any], traceback: Callable[[], bool]) -> int:
         _print("Error: out of memory\nhint: use fewer rows, or a machine with more memory")
         return 6
     except Exception as error:
-        _trace(traceback())
+        _trace(error, traceback())
         _print(f"Error: internal error ({type(error).__name__})")
         _print("hint: run again with -vv for details, and report it")
         return 1
     return result if isinstance(result, int) else 0
 
 
-def _trace(wanted: bool) -> None:
+def _trace(error: BaseException, wanted: bool) -> None:
     if wanted:
-        import traceback
+        _print(redaction.trace(error))
 
-        traceback.print_exc()
+
+def _no_foreign_tracebacks(traceback: Callable[[], bool]) -> None:
+    """An exception that nobody catches in a thread or a destructor: its text may hold rows, so its name is told."""
+
+    def tell(what: str, error: BaseException | None) -> None:
+        if error is not None:
+            _trace(error, traceback())
+            _print(f"Error: internal error in {what} ({type(error).__name__})")
+
+    threading.excepthook = lambda args: tell("a thread", args.exc_value)
+    sys.unraisablehook = lambda args: tell("a destructor", args.exc_value)
 
 
 def _silence_stdout() -> None:

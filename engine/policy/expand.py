@@ -2,7 +2,7 @@
 
 Expansion happens once, in string values only, never in keys and never in what an expansion brought in.
 ``$${`` is a literal ``${``; a lone ``$1`` of a query is not touched. What came out of a variable or file is
-a secret: it is collected so that messages of database drivers can be cleaned of it.
+mostly a secret: it is collected with its place, and no message about the policy shows it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?\Z", re.S)
 MAX_SECRET_FILE = 1 << 20
 
 Report = Callable[[str, str], None]
+#: (pointer, text) of everything that came out of a variable or file.
+Expanded = list[tuple[str, str]]
 
 
 def is_source(program: str) -> bool:
@@ -27,29 +29,33 @@ def is_source(program: str) -> bool:
 
 
 def expand_tree(
-    value: Any, environ: Mapping[str, str], base: Path, report: Report, secrets: set[str], pointer: str = ""
+    value: Any, environ: Mapping[str, str], base: Path, report: Report, expanded: Expanded, pointer: str = ""
 ) -> Any:
-    """Expand all strings of a JSON value except inline program source; problems go to ``report(pointer,
-    text)``.
-    """
+    """Expand all strings of a JSON value except inline program source; problems go to ``report(pointer, text)``."""
     if isinstance(value, str):
         if pointer == "/program/source" or (pointer == "/program" and is_source(value)):
             return value
-        return expand(value, environ, base, lambda text: report(pointer, text), secrets)
+        found: list[str] = []
+        text = expand(value, environ, base, lambda text: report(pointer, text), found)
+        expanded.extend((pointer, item) for item in found)
+        return text
     if isinstance(value, list):
         return [
-            expand_tree(item, environ, base, report, secrets, child(pointer, number))
+            expand_tree(item, environ, base, report, expanded, child(pointer, number))
             for number, item in enumerate(value)
         ]
     if isinstance(value, dict):
         return {
-            key: expand_tree(item, environ, base, report, secrets, child(pointer, key)) for key, item in value.items()
+            key: expand_tree(item, environ, base, report, expanded, child(pointer, key)) for key, item in value.items()
         }
     return value
 
 
-def expand(text: str, environ: Mapping[str, str], base: Path, fail: Callable[[str], None], secrets: set[str]) -> str:
-    """Expand the references of one string; a reference that fails is reported and becomes empty."""
+def expand(text: str, environ: Mapping[str, str], base: Path, fail: Callable[[str], None], outside: list[str]) -> str:
+    """Expand the references of one string; a reference that fails is reported and becomes empty.
+
+    ``outside`` gets the texts that did not stand in the policy.
+    """
 
     def replace(match: re.Match[str]) -> str:
         if match.group() == "$${":
@@ -57,9 +63,9 @@ def expand(text: str, environ: Mapping[str, str], base: Path, fail: Callable[[st
         if not match.group().endswith("}"):
             fail("'${' without closing '}'")
             return ""
-        found, secret = _look_up(match.group(1), environ, base, fail)
-        if secret and len(found) >= 3:
-            secrets.add(found)
+        found, foreign = _look_up(match.group(1), environ, base, fail)
+        if foreign:
+            outside.append(found)
         return found
 
     return _REFERENCE.sub(replace, text)

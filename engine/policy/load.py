@@ -6,15 +6,17 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from engine import redaction
 from engine.errors import PolicyError
 from engine.policy.checker import Checker, type_name
+from engine.policy.confidential import confidential
 from engine.policy.databases import read_constants, read_input, read_output
-from engine.policy.expand import expand_tree, is_source
+from engine.policy.expand import Expanded, expand_tree, is_source
 from engine.policy.jsontext import Document, JsonError, parse
 from engine.policy.model import Limits, Policy, ProgramText, SecurityLevel, Timeouts
 from engine.policy.urls import normalise_participant
@@ -65,18 +67,19 @@ def load_policy(
     if not isinstance(document.value, dict):
         check.problem("", f"expected object, got {type_name(document.value)}")
         raise _failure(file, check, ())
-    secrets: set[str] = set()
+    expanded: Expanded = []
     root = expand_tree(
         document.value,
         os.environ if environ is None else environ,
         file.absolute().parent,
         check.problem,
-        secrets,
+        expanded,
     )
-    known = tuple(sorted(secrets, key=len, reverse=True))
-    policy = _Reader(file, check, root, known).policy(allow_unknown_keys)
+    secrets = tuple(sorted(confidential(root, expanded)))
+    redaction.register(*secrets)
+    policy = _Reader(file, check, root, secrets).policy(allow_unknown_keys)
     if policy is None:
-        raise _failure(file, check, known)
+        raise _failure(file, check, [text for _, text in expanded])
     return policy
 
 
@@ -109,11 +112,12 @@ def _has_comment(text: str, error: JsonError) -> bool:
     return 0 < error.line <= len(lines) and lines[error.line - 1].lstrip().startswith("//")
 
 
-def _failure(file: Path, check: Checker, secrets: tuple[str, ...]) -> PolicyError:
+def _failure(file: Path, check: Checker, expanded: Sequence[str]) -> PolicyError:
     """All mistakes as one error; what came out of variables is never shown."""
-    lines = check.lines()
-    for secret in secrets:
-        lines = [line.replace(secret, "***") for line in lines]
+    lines = [redaction.clean(line) for line in check.lines()]
+    for text in sorted(set(expanded), key=len, reverse=True):
+        if len(text) >= redaction.SHORTEST:
+            lines = [line.replace(text, redaction.MASK) for line in lines]
     if len(lines) == 1:
         text = f"'{file}' has an invalid format: {lines[0]}"
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import os
 import resource
@@ -93,7 +92,7 @@ def _sinks(options: Options, handler: console.LineHandler, policy: Policy) -> It
         def sink(event: Event) -> None:
             show(event)
             if file is not None:
-                line = json.dumps(event.to_json()) + "\n"
+                line = console.json_text(event.to_json()) + "\n"
                 with lock:
                     _write_line(file, line)
 
@@ -156,7 +155,7 @@ class _Outcome:
             record: dict[str, Any] = {"ok": error is None}
             if isinstance(error, PolytuneError):
                 record["error"] = {"code": error.code, "message": error.message}
-            print(json.dumps(record), flush=True)
+            print(console.json_text(record), flush=True)
         if self.stuck and isinstance(error, PolytuneError):
             # With the process its connections go, and databases roll back what is not committed.
             exits.show(error)
