@@ -83,12 +83,13 @@ class Party:
         owners = np.repeat([places.index(p) for p in range(session.parties)], counts).astype(np.int64)
         receivers = sorted(places.index(p) for p in set(output_parties))
         execution = self.make_execution(circuit, owners, receivers)
-        try:
-            result = execution.run(values)
-        except Refused as refusal:  # nothing took place: the session stays alive
-            return refusal
-        self.pool.settle()
-        self.session.channel.flush()
+        with session.passing():
+            try:
+                result = execution.run(values)
+            except Refused as refusal:  # nothing took place: the session stays alive
+                return refusal
+            self.pool.settle()
+            self.session.channel.flush()
         self.session.channel.enter("done")
         self.session.progress("output", 1.0 if result is None else 0.5)
         return result

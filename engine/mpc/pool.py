@@ -180,8 +180,10 @@ class Pool:
                     self._made = c
                     self._changed.notify_all()
         except BaseException as error:  # handed to whoever waits for the batch
-            # Peers are told at once: the thread that uses batches may itself be waiting for a peer.
-            self._make.session.end(error)
+            # Peers are told at once: the thread that uses batches may itself be waiting for a peer. But a session that
+            # was closed in good order has nothing to tell; ABORT could overtake why.
+            if not self._closed:
+                self._make.session.end(error)
             with self._changed:
                 self._error = error
                 self._changed.notify_all()

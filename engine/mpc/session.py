@@ -122,6 +122,17 @@ class Session:
             self._wipe.append(array)
         return array
 
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Secrets that are registered inside are overwritten and forgotten at the end, not only with the session."""
+        kept = len(self._wipe)
+        try:
+            yield
+        finally:
+            for array in self._wipe[kept:]:
+                array.fill(0)
+            del self._wipe[kept:]
+
     # -- messages ---------------------------------------------------------------------------------------------
 
     def send_all(self, label: str, payload: bytes | np.ndarray, a: int = 0, b: int = 0) -> None:

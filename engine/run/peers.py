@@ -211,11 +211,13 @@ def public_code(error: PolytuneError) -> str:
     """What peers are told of an error: data errors are private and have one name."""
     if error.exit_code == 4:
         return "db_error"
+    if isinstance(error, PeerAborted) and error.exit_code == SecurityError.exit_code:
+        return SecurityError.code  # passed on: it is as serious for those who hear of it second
     return error.code
 
 
 def public_message(error: PolytuneError) -> str:
     """The text for peers: only of errors about the parties themselves, never of data or local resources."""
-    if isinstance(error, ProtocolAbort | ConsentMismatch | PeerLost | MemoryExceeded):
+    if isinstance(error, ProtocolAbort | ConsentMismatch | PeerAborted | PeerLost | MemoryExceeded):
         return error.message[:400]
     return ""

@@ -289,6 +289,7 @@ def open_channel(context: Context, plan: Plan) -> Channel:
         chunk=plan.chunk,
         window=limits.window,
         deadlines=Deadlines(timeouts.connect, timeouts.chunk, timeouts.peer_lost, timeouts.refused, timeouts.idle),
+        owner_tells=True,
     )
     return Channel(run.party, run.parties, run.link, run.inbox, timeout=timeouts.idle)
 

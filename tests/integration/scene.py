@@ -50,7 +50,14 @@ def free_ports(count: int) -> list[int]:
 class Process:
     """One started command; output goes to files. ``wait_for`` reads the log until a text comes."""
 
-    def __init__(self, folder: Path, name: str, args: Sequence[str], env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        args: Sequence[str],
+        env: dict[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> None:
         self.out = folder / f"{name}.out"
         self.err = folder / f"{name}.err"
         environment = {k: v for k, v in os.environ.items() if not k.startswith("POLYTUNE_") and k != "SOCKET_ADDRESS"}
@@ -63,6 +70,7 @@ class Process:
                 stderr=err,
                 cwd=folder,
                 env=environment,
+                pass_fds=descriptors,
                 start_new_session=True,
             )
 
@@ -153,10 +161,13 @@ class Scene:
     def results(self) -> list[int]:
         return [row[0] for row in self.execute("out.sqlite", "SELECT value FROM results ORDER BY rowid")]
 
-    def start(self, party: int, *options: str, env: dict[str, str] | None = None) -> Process:
-        """Start a party; a contributor is waited for until it listens."""
+    def start(
+        self, party: int, *options: str, env: dict[str, str] | None = None, descriptors: Sequence[int] = ()
+    ) -> Process:
+        """Start a party, which gets ``descriptors``; a contributor is waited for until it listens."""
         name = f"party{party}-{len(self.processes)}"
-        process = Process(self.folder, name, ["serve", "--config", f"policy{party}.json", *options], env)
+        args = ["serve", "--config", f"policy{party}.json", *options]
+        process = Process(self.folder, name, args, env, descriptors)
         self.processes.append(process)
         if party != self.policies[party]["leader"]:
             process.wait_for("Listening for connection attempts from other parties")

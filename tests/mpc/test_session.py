@@ -98,6 +98,34 @@ def test_after_closing_nothing_is_sent_from_wiped_secrets():
     crew[1].close()
 
 
+def test_closing_tells_the_others_nothing_that_could_overtake_the_reason():
+    circuit = and_chain(130, 2, 1)
+    crew = parties(2, 200, 256)
+    in_threads([lambda p=p: p.setup(circuit) for p in crew])
+    crew[0].pool.reserve(600, 600)
+    crew[0].close()  # its producer ends in the middle of a batch
+    assert crew[1].session.channel.inbox.error is None
+    crew[1].close()
+
+
+def test_labels_of_an_execution_are_wiped_and_forgotten_with_it():
+    circuit = and_chain(130, 2, 1)
+    crew = parties(2, 400, 256)
+    in_threads([lambda p=p: p.setup(circuit) for p in crew])
+    registered = [len(p.session._wipe) for p in crew]
+    seen = []
+    for party in crew:
+        party.session.secret = lambda a, inner=party.session.secret: seen.append(a) or inner(a)
+    for _ in range(2):
+        in_threads([lambda p=p: p.execute(circuit, np.ones(128, np.uint8)) for p in crew])
+    assert [len(p.session._wipe) for p in crew] == registered
+    assert len(seen) >= 4
+    assert not any(array.any() for array in seen)
+    for party in crew:
+        assert party.session.delta.any()
+        party.close()
+
+
 def test_nothing_secret_is_printed():
     crew = parties(2, 200, 256)
     shares = Shares(np.ones((1, 3, 2), np.uint64), np.ones((1, 3, 2), np.uint64))

@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from engine.errors import PeerAborted, PeerLost, PolytuneError, RunError, SecurityError
+from engine.errors import PeerAborted, PeerLost, PolytuneError, ProtocolAbort, RunError, SecurityError
 from engine.transport.frame import is_abort
 from engine.transport.http.adapter import Body, MessageAdapter
 from engine.transport.http.client import (
@@ -247,7 +247,9 @@ def _is_done(body: dict[str, Any]) -> bool:
 class HttpLink:
     """Carries frames to the peers at ``urls`` (index = party) within run ``run_id`` (:class:`engine.transport.Link`).
 
-    When a peer is lost or refuses, ``inbox`` fails with the reason, and so does every later ``post``.
+    When a peer is lost or refuses, ``inbox`` fails with the reason, and so does every later ``post``. With
+    ``owner_tells`` the peers hear of such an end from the owner, in words; then the protocol's ABORT, which could only
+    say "local error", stays away.
     """
 
     def __init__(
@@ -260,10 +262,12 @@ class HttpLink:
         chunk: int = CHUNK,
         window: int = WINDOW,
         deadlines: Deadlines | None = None,
+        owner_tells: bool = False,
     ) -> None:
         self.party = party
         self.run_id = run_id
         self._inbox = inbox
+        self._owner_tells = owner_tells
         deadlines = deadlines or Deadlines()
         self._peers = {
             number: _Peer(self, number, url, chunk, window, deadlines)
@@ -275,10 +279,14 @@ class HttpLink:
 
     def post(self, to: int, parts: list[Any]) -> None:
         """Queue one frame for party ``to``; blocks only while more than the window is unsent, never for an ABORT."""
-        if is_abort(parts[0]):
-            self._peers[to].abort(parts)
-        else:
+        if not is_abort(parts[0]):
             self._peers[to].post(parts)
+        elif not (self._owner_tells and self._ended_outside()):
+            self._peers[to].abort(parts)
+
+    def _ended_outside(self) -> bool:
+        """Whether something else than the protocol ended the run."""
+        return self._inbox.error is not None and not isinstance(self._inbox.error, ProtocolAbort)
 
     def flush(self, timeout: float | None = None) -> None:
         """Return when the peers have stored everything; raises RunError after ``timeout`` seconds."""
