@@ -19,6 +19,7 @@ from polytune_cli import exits
 COMMANDS = {
     "serve": "Take part in computations as one party.",
     "demo": "Run a complete example on this machine.",
+    "check": "Check a policy before a run, and show what it discloses.",
     "eval": "Evaluate a program without encryption, all inputs given.",
     "compile": "Write a program as a circuit file in Bristol Fashion.",
     "stats": "Show the size of a program's circuit and what makes it large.",

@@ -2,15 +2,17 @@
 
 ``read_snapshot(policy, declared) -> Snapshot`` reads rows and constants of one moment;
 ``encode_rows(table, parameter_type, parameter_name=...) -> EncodedRows`` makes input bits of the rows;
+``query_columns(spec)`` and ``check_columns(columns, parameter_type, name)`` look at the columns without the rows;
 ``check_output(spec, result_type)`` tries the output before a run; ``write_output(...)`` writes the result;
 ``result_rows(result_type, value)`` gives the rows that would be written.
 """
 
 from __future__ import annotations
 
+from engine.data.metadata import query_columns
 from engine.data.output import check_output, write_output
 from engine.data.result import result_rows
-from engine.data.rows import EncodedRows, encode_rows
+from engine.data.rows import EncodedRows, check_columns, encode_rows
 from engine.data.snapshot import read_snapshot
 from engine.data.table import Column, Snapshot, Table
 
@@ -19,8 +21,10 @@ __all__ = [
     "EncodedRows",
     "Snapshot",
     "Table",
+    "check_columns",
     "check_output",
     "encode_rows",
+    "query_columns",
     "read_snapshot",
     "result_rows",
     "write_output",

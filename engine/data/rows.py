@@ -69,6 +69,11 @@ def encode_rows(
     return EncodedRows(matrix.reshape(-1), moved, (*warnings, *order_warnings), len(table.rows))
 
 
+def check_columns(columns: Sequence[Column], parameter_type: Type, parameter_name: str) -> None:
+    """Raise DataError when these columns cannot be the fields of the parameter, whatever the rows are."""
+    _assign(columns, _shape(parameter_type), parameter_name)
+
+
 def _shape(parameter: Type) -> _Shape:
     is_array = isinstance(parameter, ArrayType)
     element = parameter.element if isinstance(parameter, ArrayType) else parameter

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from engine.garble.literals import parse_json_literal, to_json_literal
-from engine.garble.program import Program, TypedProgram, check_program, compile_program
+from engine.garble.program import Program, Signature, TypedProgram, check_program, compile_program
 
 __all__ = [
     "Program",
+    "Signature",
     "TypedProgram",
     "check_program",
     "compile_program",

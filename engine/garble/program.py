@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -96,6 +96,14 @@ class Program:
         return str(self.decode(self.circuit.evaluate(inputs)))
 
 
+class Signature(NamedTuple):
+    """Names and types of the inputs, one a party, and the type of the result."""
+
+    parameter_names: tuple[str, ...]
+    parameter_types: tuple[Type, ...]
+    result_type: Type
+
+
 @dataclass(frozen=True)
 class TypedProgram:
     """A checked program: no value of an external constant is needed yet."""
@@ -143,15 +151,26 @@ class TypedProgram:
         assigned = {node.var for node in t.walk(entry.body) if isinstance(node, t.AssignTo)}
         return {numbers[var] for var in joined - assigned if var in numbers}
 
-    def signature(
-        self, function: str = "main", consts: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> tuple[tuple[tuple[str, Type], ...], Type]:
-        """Names and types of the inputs, and the type of the result, for values of the external constants."""
+    def row_counts(self, function: str = "main") -> dict[tuple[str, str], str]:
+        """External constants that are the number of elements of a parameter -> the name of that parameter."""
+        found = {}
+        for parameter in self.function(function).parameters:
+            size = parameter.type.size if isinstance(parameter.type, ArrayT) else ("num", 0)
+            while size[0] in ("name", "const"):
+                size = self.definitions.consts[size[1]].value if size[0] == "name" else size[1]
+            if size[0] == "external":
+                found[size[1], size[2]] = parameter.name
+        return found
+
+    def signature(self, function: str = "main", consts: Mapping[str, Mapping[str, Any]] | None = None) -> Signature:
+        """What goes in and comes out, for values of the external constants: quick, nothing is compiled."""
         entry = self.function(function)
         reporter = Reporter(self.source, self.filename)
         with large_programs(Stage("compile"), reporter):
             constants = Constants(self.definitions, consts, reporter)
-            return tuple(parties_of(entry, constants)), constants.resolve(entry.result, entry.span)
+            inputs = parties_of(entry, constants)
+            result = constants.resolve(entry.result, entry.span)
+            return Signature(tuple(name for name, _ in inputs), tuple(type_ for _, type_ in inputs), result)
 
     def compile(
         self,

@@ -29,6 +29,11 @@ class Greeting:
     package: str = ""
 
     @property
+    def exit_code(self) -> int:
+        """5 for somebody else than expected, 1 for everything that waiting or an upgrade can cure."""
+        return 5 if self.status in ("wrong_party", "wrong_identity") else 1
+
+    @property
     def ok(self) -> bool:
         """Whether a run with this party can start."""
         return not self.problem

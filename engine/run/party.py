@@ -279,7 +279,7 @@ class Party:
         program = steps.compile_circuit(context)
         plan = steps.plan_protocol(context, program)
         bits = steps.encode_input(self.job, program, snapshot)
-        steps.preflight(context, program)
+        steps.preflight(self.job, program)
         steps.agree(context, program, plan)
         output = steps.compute(context, program, plan, bits)
         context.run.enter("OUTPUT")

@@ -29,7 +29,7 @@ from engine.transport.http.wire import PROTOCOL
 
 if TYPE_CHECKING:
     from engine.data import Snapshot
-    from engine.garble import Program
+    from engine.garble import Program, Signature
     from engine.run.plan import Plan
 
 log = logging.getLogger("polytune")
@@ -180,7 +180,7 @@ def plan_protocol(context: Context, program: Program) -> Plan:
     return plan
 
 
-def encode_input(job: Job, program: Program, snapshot: Snapshot) -> np.ndarray:
+def encode_input(job: Job, program: Program | Signature, snapshot: Snapshot) -> np.ndarray:
     """Own rows as input bits; raises DataError naming rows and columns."""
     from engine.data import encode_rows
 
@@ -346,11 +346,11 @@ def duration(seconds: float) -> str:
 # -- output ----------------------------------------------------------------------------------------------------------
 
 
-def preflight(context: Context, program: Program) -> None:
+def preflight(job: Job, program: Program | Signature) -> None:
     """Try the output before the protocol starts; raises DataError."""
     from engine.data import check_output
 
-    policy = context.job.policy
+    policy = job.policy
     if policy.receives_output and policy.output is not None:
         check_output(policy.output, program.result_type)
 

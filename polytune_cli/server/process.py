@@ -64,8 +64,6 @@ def serve(options: Options) -> int:
     job = prepare(policy)
     warnings = list(policy.warnings)
     warnings += check_transport(policy, options.address, options.allow_insecure or policy.allow_insecure)
-    if not policy.receives_output and policy.output is not None:
-        warnings.append(f"output is ignored: party {policy.party} receives no result")
     for warning in warnings:
         log.warning("%s", warning)
     _no_core_dumps()
