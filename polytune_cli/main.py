@@ -24,6 +24,8 @@ COMMANDS = {
     "compile": "Write a program as a circuit file in Bristol Fashion.",
     "stats": "Show the size of a program's circuit and what makes it large.",
     "bench": "Measure the speed of the protocol on this machine.",
+    "keygen": "Make the key and the certificate of a party.",
+    "fingerprint": "Print the fingerprint of a certificate.",
     "data": "Make test databases.",
     "warmup": "Compile all kernels for this processor ahead.",
 }

@@ -19,6 +19,8 @@ from engine.policy.databases import read_constants, read_input, read_output
 from engine.policy.expand import Expanded, expand_tree, is_source
 from engine.policy.jsontext import Document, JsonError, parse
 from engine.policy.model import Limits, Policy, ProgramText, SecurityLevel, Timeouts
+from engine.policy.trust import KEYS as TRUST_KEYS
+from engine.policy.trust import read_trust
 from engine.policy.urls import normalise_participant
 
 VERSION = 1
@@ -43,8 +45,9 @@ KEYS = (
     "security",
     "check_joins",
     "computation_id",
+    *TRUST_KEYS,
 )
-LATER = ("identities", "tls", "auth", "consent", "proxy_auth")
+LATER = ("consent", "proxy_auth")
 LIMITS_LATER = ("spool_dir",)
 
 
@@ -77,7 +80,8 @@ def load_policy(
     )
     secrets = tuple(sorted(confidential(root, expanded)))
     redaction.register(*secrets)
-    policy = _Reader(file, check, root, secrets).policy(allow_unknown_keys)
+    reader = _Reader(file, check, root, secrets, os.environ if environ is None else environ)
+    policy = reader.policy(allow_unknown_keys)
     if policy is None:
         raise _failure(file, check, [text for _, text in expanded])
     return policy
@@ -128,12 +132,20 @@ def _failure(file: Path, check: Checker, expanded: Sequence[str]) -> PolicyError
 class _Reader:
     """Reads the keys of one policy in turn; methods report to the checker and return a usable value."""
 
-    def __init__(self, file: Path, check: Checker, root: dict[str, Any], secrets: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        file: Path,
+        check: Checker,
+        root: dict[str, Any],
+        secrets: tuple[str, ...],
+        environ: Mapping[str, str],
+    ) -> None:
         self.file = file
         self.base = file.absolute().parent
         self.check = check
         self.root = root
         self.secrets = secrets
+        self.environ = environ
         self.warnings: list[str] = []
 
     def policy(self, allow_unknown: bool) -> Policy | None:
@@ -174,6 +186,7 @@ class _Reader:
             allow_insecure=check.boolean(root, "", "allow_insecure", False),
             check_joins=check_joins,
             computation_id=self.computation_id(),
+            trust=read_trust(check, root, self.environ, self.base, participants or (), party),
             warnings=tuple(self.warnings),
         )
         return None if check.problems else policy

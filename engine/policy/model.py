@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.policy.trust import Trust
 from engine.sources import (
     Constant,
     InputSpec,
@@ -96,6 +97,7 @@ class Policy:
     allow_insecure: bool = False
     check_joins: bool = False
     computation_id: str | None = None
+    trust: Trust = field(default_factory=Trust)
     warnings: tuple[str, ...] = ()
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.policy.databases import DB_PARTS, KEEPS, SORTS, TEXTS
 from engine.policy.model import Limits, SecurityLevel, Timeouts
+from engine.policy.trust import LEAST_SECRET, MOST_FINGERPRINTS, TLS_VERSIONS
 from engine.sources import DATABASE_KINDS
 
 Schema = dict[str, Any]
@@ -75,6 +76,32 @@ def _top_level() -> Schema:
             },
             [],
         ),
+        **_trust(),
+    }
+
+
+def _trust() -> Schema:
+    fingerprint = {"type": "string", "pattern": "^([Ss][Hh][Aa]256:[0-9A-Fa-f]{64}$|\\$)"}
+    pair = {"type": "array", "items": fingerprint, "minItems": 1, "maxItems": MOST_FINGERPRINTS}
+    secret = {"type": "string", "anyOf": [{"minLength": LEAST_SECRET}, {"pattern": "^\\$"}]}
+    tls = {
+        "cert": _text("path of this party's certificate (POLYTUNE_TLS_CERT replaces it)"),
+        "key": _text("path of its private key (POLYTUNE_TLS_KEY replaces it)"),
+        "min_version": {"enum": list(TLS_VERSIONS), "default": TLS_VERSIONS[0]},
+    }
+    psk = {
+        "description": "secret shared with the other party, or one for each party and null for this one",
+        "oneOf": [secret, {"type": "array", "items": _nullable(secret)}],
+    }
+    return {
+        "identities": {
+            "description": "fingerprint of each party's certificate, as participants; two while one changes",
+            "type": "array",
+            "items": {"oneOf": [fingerprint, pair]},
+            "minItems": 2,
+        },
+        "tls": _object(tls, []),
+        "auth": _object({"psk": psk}, ["psk"]),
     }
 
 

@@ -90,6 +90,14 @@ def check_transport(policy: Policy, address: str, allowed: bool) -> list[str]:
 
     Returns warnings for the log; raises SecurityError (exit 5).
     """
+    if policy.trust.tls is not None or policy.trust.secrets:
+        raise SecurityError("'tls' and 'auth' are not supported yet")
+    secure = [number for number, url in enumerate(policy.participants) if urlsplit(url).scheme == "https"]
+    if secure:
+        raise PolicyError(
+            f"participants[{secure[0]}] uses https, which needs 'identities' and 'tls', or 'auth' behind a TLS proxy",
+            hint="make a key with 'polytune keygen', and put the fingerprints of all parties under 'identities'",
+        )
     outside = [
         f"participants[{index}] uses plain http outside loopback"
         for index, url in enumerate(policy.participants)
