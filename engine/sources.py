@@ -6,6 +6,7 @@ A leaf that the rooms of policies and of data share. Texts that may hold secrets
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.redaction import redact as redact
 
@@ -36,16 +37,42 @@ def sqlite_path(url: str) -> tuple[str, dict[str, str]]:
     return path, {key: value for key, _, value in pairs}
 
 
+#: Suffix of an input file -> its format.
+FILE_FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+    ".db": "sqlite",
+}
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file of rows; ``format`` is csv, json, jsonl or parquet. Cells that are one of ``null_values`` are NULL."""
+
+    path: str
+    format: str
+    delimiter: str = ","
+    header: bool = True
+    encoding: str = "utf-8"
+    null_values: tuple[str, ...] = ("",)
+
+
 @dataclass(frozen=True)
 class InputSpec:
-    """Where this party's rows come from.
+    """Where this party's rows come from: one of ``db`` with ``query``, ``file``, ``rows`` and ``literal``.
 
+    ``rows`` are plain JSON rows of the policy; ``literal`` is a value of the language, as text or in JSON form.
     ``sort`` is one of auto, key, none, error; ``statement_timeout`` in seconds; ``secrets`` are texts that
     must not appear in a message.
     """
 
-    db: str = field(repr=False)
-    query: str = field(repr=False)
+    db: str = field(default="", repr=False)
+    query: str = field(default="", repr=False)
     setup: str | None = field(default=None, repr=False)
     sort: str = "auto"
     allow_duplicates: bool = False
@@ -54,6 +81,18 @@ class InputSpec:
     read_only: bool = True
     statement_timeout: float = 300.0
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    file: FileSource | None = None
+    rows: tuple[Any, ...] | None = field(default=None, repr=False)
+    literal: Any = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        """Where the rows come from, for messages; without passwords."""
+        if self.db:
+            return redact(self.db)
+        if self.file is not None:
+            return self.file.path
+        return "input.rows" if self.rows is not None else "input.literal"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
@@ -25,6 +26,8 @@ Converted = tuple[np.ndarray, Problems]
 NULL = "NULL"
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _DAY_TYPES = ("u32", "i32", "i64")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
+_BOOLS = {"true": 1, "t": 1, "1": 1, "false": 0, "f": 0, "0": 0}
 
 
 def convert(type: Type, column: Column, values: Sequence[Any]) -> Converted:
@@ -82,6 +85,10 @@ def _bools(type: BoolType, column: Column, values: Sequence[Any]) -> Converted:
                 bits[row, 0] = value
             else:
                 problems[row] = "value out of range for bool (0 or 1)"
+        elif column.family == "cell" and isinstance(value, str):
+            bits[row, 0] = _BOOLS.get(value.lower(), 0)
+            if value.lower() not in _BOOLS:
+                problems[row] = "cannot become bool (true, false, t, f, 1 and 0 can)"
         else:
             problems[row] = _no(column, value, type)
     return bits, problems
@@ -123,6 +130,8 @@ def _int_of(type: IntType, column: Column, value: Any) -> tuple[int, str]:
         return 0, _no(column, value, type)
     if isinstance(value, int):
         return value, ""
+    if column.family == "cell" and isinstance(value, str):
+        return (int(value), "") if _INTEGER.fullmatch(value) else (0, f"is not a whole number, cannot become {type}")
     if isinstance(value, decimal.Decimal):
         if not value.is_finite() or value != value.to_integral_value():
             return 0, f"is not a whole number, cannot become {type}; ROUND or CAST it in the query"

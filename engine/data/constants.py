@@ -73,15 +73,15 @@ def of_query(name: str, constant: SqlConstant, type: Type, database: Database) -
 def of_table(name: str, constant: RowCount | MaxBytes, type: Type, table: Table) -> int | bool:
     """Number of rows, or the longest value of a column in bytes."""
     if isinstance(constant, RowCount):
-        return _checked(name, type, len(table.rows))
+        return _checked(name, type, table.count)
     number = _column_number(name, constant.column, table)
     column = table.columns[number]
     longest = 0
-    for row, values in enumerate(table.rows):
-        if values[number] is None:
+    for row, value in enumerate(table.values(number)):
+        if value is None:
             continue
         try:
-            found = octets(column, values[number])
+            found = octets(column, value)
         except UnicodeEncodeError:
             found = b""  # conversion of the rows reports it with row and column
         if found is None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.data.table import Column
+import numpy as np
+
+from engine.data.table import Chunk, Column, plain
 
 if TYPE_CHECKING:
     from engine.data.connect import Database
@@ -74,17 +76,32 @@ _PYTHON: dict[type, tuple[str, str]] = {
     bool: ("bool", "BOOL"),
     decimal.Decimal: ("numeric", "NUMERIC"),
     datetime.date: ("date", "DATE"),
+    datetime.datetime: ("time", "TIMESTAMP"),
+    datetime.time: ("time", "TIME"),
+    datetime.timedelta: ("time", "TIME"),
     uuid.UUID: ("uuid", "UUID"),
+    list: ("nested", "ARRAY"),
+    dict: ("nested", "OBJECT"),
 }
 
 
-def describe(database: Database, description: Sequence[Any], rows: list[tuple[Any, ...]]) -> tuple[Column, ...]:
-    """Columns of a result from the cursor's description (and, for SQLite, from the values)."""
+def describe(database: Database, description: Sequence[Any]) -> tuple[Column, ...]:
+    """Columns of a result from the cursor's description; SQLite tells names only, see :func:`by_value`."""
     if database.kind == "postgres":
         return _postgres(database, description)
     if database.kind == "mysql":
         return tuple(_mysql(item) for item in description)
-    return tuple(_sqlite(str(item[0]), rows, number) for number, item in enumerate(description))
+    return tuple(Column(str(item[0]), "other", "NULL") for item in description)
+
+
+def by_value(column: Column, chunks: Iterable[Chunk]) -> Column:
+    """The column with the family of its first value that is not NULL, for sources that are typed by value."""
+    for chunk in chunks:
+        some = chunk[:1] if isinstance(chunk, np.ndarray) else chunk
+        first = next((value for value in plain(some) if value is not None), None)
+        if first is not None:
+            return Column(column.name, *of_value(first))
+    return Column(column.name, "other", "NULL")
 
 
 def of_value(value: Any) -> tuple[str, str]:
@@ -120,14 +137,7 @@ def _mysql(item: Sequence[Any]) -> Column:
     return Column(str(item[0]), family, name)
 
 
-def _sqlite(name: str, rows: list[tuple[Any, ...]], number: int) -> Column:
-    first = next((row[number] for row in rows if row[number] is not None), None)
-    if first is None:
-        return Column(name, "other", "NULL")
-    return Column(name, *of_value(first))
-
-
-def normalise(columns: tuple[Column, ...], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def normalise(columns: tuple[Column, ...], rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
     """Rows with the drivers' own kinds of values replaced: memoryview and bytearray become bytes, or text."""
     convert: list[tuple[int, Any]] = []
     for number, column in enumerate(columns):

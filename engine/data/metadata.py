@@ -29,7 +29,7 @@ def query_columns(spec: InputSpec) -> tuple[Column, ...]:
                 database.run(statement).close()
             # The query may end with a comment, hence the lines.
             result = database.run(f"SELECT * FROM (\n{parts[0]}\n) AS polytune_columns LIMIT 0")
-            columns = describe(database, result.cursor.description if result.cursor is not None else (), [])
+            columns = describe(database, result.cursor.description if result.cursor is not None else ())
             result.close()
         except SQLAlchemyError:
             return ()

@@ -61,12 +61,13 @@ def encode_rows(
     """
     shape = _shape(parameter_type)
     _check_count(table, shape, parameter_type, parameter_name, party, size_name)
-    columns = _assign(table.columns, shape, parameter_name)
+    # Without rows some sources tell no columns.
+    columns = _assign(table.columns, shape, parameter_name) if table.columns or table.count else []
     matrix, warnings = _encode_columns(table, shape, columns, database_kind)
     matrix, moved, order_warnings = _order(
         matrix, shape, parameter_name, sort, joins=joins, allow_duplicates=allow_duplicates
     )
-    return EncodedRows(matrix.reshape(-1), moved, (*warnings, *order_warnings), len(table.rows))
+    return EncodedRows(matrix.reshape(-1), moved, (*warnings, *order_warnings), table.count)
 
 
 def check_columns(columns: Sequence[Column], parameter_type: Type, parameter_name: str) -> None:
@@ -87,7 +88,7 @@ def _shape(parameter: Type) -> _Shape:
 
 
 def _check_count(table: Table, shape: _Shape, parameter: Type, name: str, party: int | None, size_name: str) -> None:
-    rows = len(table.rows)
+    rows = table.count
     if rows == shape.size:
         return
     of_party = f" of party {party}" if party is not None else ""
@@ -135,13 +136,12 @@ def _encode_columns(
     table: Table, shape: _Shape, columns: list[int], database_kind: str
 ) -> tuple[np.ndarray, list[str]]:
     total = sum(type.bits for _, type in shape.fields)
-    matrix = np.empty((len(table.rows), total), np.uint8)
+    matrix = np.empty((table.count, total), np.uint8)
     warnings: list[str] = []
     problems: list[tuple[int, int, str]] = []
-    parts = list(zip(*table.rows)) if table.rows else [()] * len(table.columns)
     at = 0
     for number, (_, type) in zip(columns, shape.fields):
-        column, values = table.columns[number], parts[number]
+        column, values = table.columns[number], list(table.values(number))
         bits, found = convert(type, column, values)
         matrix[:, at : at + type.bits] = bits
         at += type.bits
@@ -162,12 +162,13 @@ def _raise(table: Table, problems: list[tuple[int, int, str]], database_kind: st
     shown = []
     for row, number, text in problems[:SHOWN_ROWS]:
         column = table.columns[number]
-        kind = f" ({column.type_name})" if column.type_name and text != NULL else ""
+        about = [table.place(row), column.type_name if text != NULL else ""]
+        kind = f" ({', '.join(filter(None, about))})" if any(about) else ""
         name = column.name if len(column.name) <= 60 else column.name[:57] + "..."
         shown.append(f'input row {row + 1}, column {number + 1} "{name}"{kind}: {text}')
     rows = len({row for row, _, _ in problems})
     if len(problems) > SHOWN_ROWS:
-        shown.append(f"... {rows} rows of {len(table.rows)} cannot be used")
+        shown.append(f"... {rows} rows of {table.count} cannot be used")
     raise DataError("\n".join(shown), _hint({text for _, _, text in problems}, database_kind))
 
 
@@ -248,7 +249,7 @@ def _check_duplicates(ordered: np.ndarray, order: np.ndarray, name: str) -> None
 
 def table_of(columns: Sequence[tuple[str, str]], rows: list[tuple[Any, ...]]) -> Table:
     """A table from (name, family) pairs and rows: for inputs that do not come from a database."""
-    return Table(tuple(Column(name, family) for name, family in columns), rows)
+    return Table.of_rows([Column(name, family) for name, family in columns], rows)
 
 
 __all__ = ["EncodedRows", "Problems", "encode_rows", "table_of"]

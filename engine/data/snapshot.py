@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.data import constants as consts
 from engine.data.connect import Database, begin_snapshot, open_database
-from engine.data.families import describe, normalise
+from engine.data.families import by_value, describe, normalise
+from engine.data.files import BATCH, Limit, read_table
 from engine.data.problems import clean
 from engine.data.sqltext import first_word, statements
-from engine.data.table import Snapshot, Table
+from engine.data.table import Column, Rows, Snapshot, Table
 from engine.errors import DataError
 from engine.sources import Constant, InputSpec, LiteralConstant, MaxBytes, RowCount, SqlConstant
 from engine.values import Type
@@ -19,7 +20,6 @@ from engine.values import Type
 if TYPE_CHECKING:
     from sqlalchemy import CursorResult
 
-BATCH = 50_000
 _STREAMABLE = ("SELECT", "WITH", "VALUES", "TABLE")
 
 
@@ -59,13 +59,20 @@ def read_snapshot(
         if isinstance(constant, LiteralConstant)
     }
     spec = policy.input
-    if spec is None:
+    if spec is None or not spec.db:
         for name, constant in wanted.items():
             if isinstance(constant, SqlConstant):
-                raise DataError(f"constants.{name}: a query needs an input database", "add 'input' to the policy")
-        table = Table((), [])
+                raise DataError(
+                    f"constants.{name}: a query needs an input database", f"{spec.label if spec else 'input'} is none"
+                )
+    if spec is None:
+        table = Table((), (), 0)
         values |= _of_table(wanted, declared, table)
         return Snapshot(table, _ordered(values, declared), "", "", "", tuple(warnings))
+    if not spec.db:
+        table = read_table(spec, Limit(spec.max_rows, policy.limits.rows))
+        values |= _of_table(wanted, declared, table)
+        return Snapshot(table, _ordered(values, declared), spec.label, "", "", tuple(warnings))
     with open_database(spec, "input") as database:
         progress(0.3)
         table, found = _read(database, spec, policy, wanted, declared, progress)
@@ -111,9 +118,8 @@ def _read(
         if isinstance(constant, SqlConstant)
     }
     progress(0.6)
-    limit, key = min((spec.max_rows, "input.max_rows"), (policy.limits.rows, "limits.rows"))
     try:
-        table = _rows(database, spec, limit, key)
+        table = _rows(database, spec, Limit(spec.max_rows, policy.limits.rows))
     except SQLAlchemyError as error:
         raise database.error("input.query", error) from None
     if spec.setup and not spec.read_only:
@@ -121,7 +127,7 @@ def _read(
     return table, values
 
 
-def _rows(database: Database, spec: InputSpec, limit: int, limit_key: str) -> Table:
+def _rows(database: Database, spec: InputSpec, limit: Limit) -> Table:
     parts = statements(spec.query, database.kind)
     if len(parts) != 1:
         raise DataError(f"input.query: expected exactly one statement, got {len(parts)}", "move others to input.setup")
@@ -129,36 +135,39 @@ def _rows(database: Database, spec: InputSpec, limit: int, limit_key: str) -> Ta
     result = database.run(parts[0], stream=stream)
     if not result.returns_rows:
         raise DataError("input.query: the statement returns no rows", "write a SELECT")
-    rows, description = _fetch(result, limit, limit_key)
+    builder, description = _fetch(database, result, limit)
+    result.close()
     if description is None:
         description = _described(database, parts[0])
-    result.close()
-    if not rows and not spec.allow_empty:
+    if not builder.count and not spec.allow_empty:
         raise DataError("input query returned no rows", "check the query, or set input.allow_empty: true")
+    columns = describe(database, description)
+    if database.kind == "sqlite":
+        columns = tuple(by_value(column, chunks) for column, chunks in zip(columns, builder.cells))
     # The name of a column without AS is a piece of the query, which may hold an expanded secret.
-    columns = tuple(
-        replace(column, name=clean(column.name, database.secrets)) for column in describe(database, description, rows)
-    )
-    return Table(columns, normalise(columns, rows))
+    return builder.table([replace(column, name=clean(column.name, database.secrets)) for column in columns])
 
 
-def _fetch(result: CursorResult[Any], limit: int, limit_key: str) -> tuple[list[tuple[Any, ...]], Any]:
+def _fetch(database: Database, result: CursorResult[Any], limit: Limit) -> tuple[Rows, Any]:
     """All rows, and the cursor's description (None when it came without any row)."""
-    rows: list[tuple[Any, ...]] = []
+    builder: Rows | None = None
+    columns: tuple[Column, ...] = ()
     description = None
     while True:
         # A server-side cursor tells its columns with the first rows only; after the last ones the cursor is closed.
         if result.cursor is not None and result.cursor.description is not None:
             description = result.cursor.description
-        part = result.fetchmany(min(BATCH, limit + 1 - len(rows)))
+        count = builder.count if builder is not None else 0
+        part = result.fetchmany(min(BATCH, limit.rows + 1 - count))
         if not part:
-            return rows, description
-        rows.extend(map(tuple, part))
-        if len(rows) > limit:
-            raise DataError(
-                f"input query returned more than {limit} rows, the limit of {limit_key}",
-                f"raise {limit_key} in the policy or let the query return fewer rows",
-            )
+            return builder or Rows(len(description or ())), description
+        if builder is None:
+            if result.cursor is not None and result.cursor.description is not None:
+                description = result.cursor.description
+            columns = describe(database, description)
+            builder = Rows(len(columns))
+        limit.check(count + len(part))
+        builder.add(normalise(columns, part))
 
 
 def _described(database: Database, query: str) -> Any:

@@ -1,4 +1,4 @@
-"""The parts of a policy that speak of databases: ``input``, ``output`` and ``constants``."""
+"""The parts of a policy that speak of databases: URLs, ``output`` and ``constants``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from engine.policy.checker import Checker, type_name
 from engine.policy.jsontext import child
 from engine.policy.model import (
     Constant,
-    InputSpec,
     LiteralConstant,
     MaxBytes,
     OutputSpec,
@@ -20,39 +19,15 @@ from engine.policy.model import (
 )
 from engine.policy.urls import DATABASE_KINDS, database_kind, resolve_sqlite, url_of_parts
 
-SORTS = ("auto", "key", "none", "error")
 TEXTS = ("auto", "text", "bytes", "hex", "quoted")
 KEEPS = ("all", "matched")
 MAX_CONSTANTS = 1000
 
-INPUT_KEYS = (
-    "db",
-    "query",
-    "setup",
-    "sort",
-    "allow_duplicates",
-    "allow_empty",
-    "max_rows",
-    "read_only",
-    "statement_timeout",
-)
-INPUT_LATER = (
-    "file",
-    "rows",
-    "literal",
-    "null",
-    "text",
-    "columns",
-    "delimiter",
-    "header",
-    "encoding",
-    "null_values",
-)
 OUTPUT_KEYS = ("db", "query", "setup", "text", "keep")
 OUTPUT_LATER = ("url", "headers", "file", "ledger")
 DB_PARTS = ("driver", "host", "port", "database", "user", "password", "params")
 
-_LITERAL_TAGS = {
+LITERAL_TAGS = {
     "NumUnsigned",
     "NumSigned",
     "Array",
@@ -62,31 +37,6 @@ _LITERAL_TAGS = {
     "Enum",
     "Range",
 }
-
-
-def read_input(check: Checker, root: Mapping[str, Any], base: Path, secrets: tuple[str, ...]) -> InputSpec | None:
-    """The ``input`` object, or None when it is absent, null or wrong."""
-    value = _section(check, root, "input")
-    if value is None:
-        return None
-    check.unknown("/input", value, INPUT_KEYS + INPUT_LATER)
-    check.not_yet("/input", value, INPUT_LATER)
-    if any(value.get(key) is not None for key in ("file", "rows", "literal")):
-        return None
-    db = _database(check, value, "input", base)
-    spec = InputSpec(
-        db=db or "",
-        query=_query(check, value, "/input") or "",
-        setup=check.string(value, "/input", "setup", None),
-        sort=check.choice(value, "/input", "sort", "auto", SORTS),
-        allow_duplicates=check.boolean(value, "/input", "allow_duplicates", False),
-        allow_empty=check.boolean(value, "/input", "allow_empty", False),
-        max_rows=check.bounded(value, "/input", "max_rows", 10_000_000, 1, 2**31 - 1),
-        read_only=check.boolean(value, "/input", "read_only", True),
-        statement_timeout=check.seconds(value, "/input", "statement_timeout", 300.0) or 300.0,
-        secrets=secrets,
-    )
-    return spec if db else None
 
 
 def read_output(check: Checker, root: Mapping[str, Any], base: Path, secrets: tuple[str, ...]) -> OutputSpec | None:
@@ -102,10 +52,10 @@ def read_output(check: Checker, root: Mapping[str, Any], base: Path, secrets: tu
     check.not_yet("/output", value, [key for key in OUTPUT_LATER if value.get(key) is not False])
     if any(value.get(key) is not None for key in ("url", "file")):
         return None
-    db = _database(check, value, "output", base)
+    db = read_database(check, value, "output", base)
     spec = OutputSpec(
         db=db or "",
-        query=_query(check, value, "/output") or "",
+        query=read_query(check, value, "/output") or "",
         setup=check.string(value, "/output", "setup", None),
         text=check.choice(value, "/output", "text", "auto", TEXTS),
         keep=check.choice(value, "/output", "keep", "all", KEEPS),
@@ -155,7 +105,7 @@ def _constant(check: Checker, place: str, value: Any) -> Constant | None:
     if "pad_to" in value:
         check.problem(child(place, "pad_to"), "not supported yet")
         return None
-    if len(value) == 1 and set(value) <= _LITERAL_TAGS:
+    if len(value) == 1 and set(value) <= LITERAL_TAGS:
         return LiteralConstant(value)
     check.problem(
         place,
@@ -168,21 +118,23 @@ def _section(check: Checker, root: Mapping[str, Any], key: str) -> dict[str, Any
     value = root.get(key)
     if value is None:
         return None
-    if isinstance(value, dict) and len(value) == 1 and set(value) <= _LITERAL_TAGS:
+    if isinstance(value, dict) and len(value) == 1 and set(value) <= LITERAL_TAGS:
         check.problem(f"/{key}", "a literal in JSON form: not supported yet; use an object with 'db' and 'query'")
         return None
     section: dict[str, Any] | None = check.table(root, "", key)
     return section
 
 
-def _query(check: Checker, value: Mapping[str, Any], pointer: str) -> str | None:
+def read_query(check: Checker, value: Mapping[str, Any], pointer: str) -> str | None:
+    """The ``query`` of ``input`` or ``output``."""
     query: str | None = check.string(value, pointer, "query")
     if query is not None and not query.strip():
         check.problem(child(pointer, "query"), "empty query")
     return query
 
 
-def _database(check: Checker, value: Mapping[str, Any], section: str, base: Path) -> str | None:
+def read_database(check: Checker, value: Mapping[str, Any], section: str, base: Path) -> str | None:
+    """The ``db`` of ``input`` or ``output`` as URL; None after a mistake."""
     place = f"/{section}/db"
     raw = value.get("db")
     url = _url_of_object(check, place, raw) if isinstance(raw, dict) else check.string(value, f"/{section}", "db")

@@ -7,8 +7,10 @@ line.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
@@ -114,8 +116,14 @@ class _Parser:
         assert match is not None
         if len(match.group()) > 400:
             self.fail("number has too many digits")
+        if not match.group(1) and not match.group(2):
+            self.at = match.end()
+            return int(match.group())
+        value = float(match.group())
+        if math.isfinite(value) and Decimal(repr(value)) != Decimal(match.group()):
+            self.fail("number has more digits than can be kept")
         self.at = match.end()
-        return float(match.group()) if match.group(1) or match.group(2) else int(match.group())
+        return value
 
     def string(self) -> str:
         start = self.at

@@ -15,8 +15,9 @@ from engine import redaction
 from engine.errors import PolicyError
 from engine.policy.checker import Checker, type_name
 from engine.policy.confidential import confidential
-from engine.policy.databases import read_constants, read_input, read_output
+from engine.policy.databases import read_constants, read_output
 from engine.policy.expand import Expanded, expand_tree, is_source
+from engine.policy.inputs import read_input
 from engine.policy.jsontext import Document, JsonError, parse
 from engine.policy.model import Limits, Policy, ProgramText, SecurityLevel, Timeouts
 from engine.policy.trust import KEYS as TRUST_KEYS
@@ -159,7 +160,7 @@ class _Reader:
         party = self.index("party", parties)
         output_parties = self.output_parties(parties, leader)
         program = self.program()
-        read = read_input(check, root, self.base, self.secrets)
+        read = read_input(check, root, self.base, self.secrets, self.warnings)
         write = read_output(check, root, self.base, self.secrets)
         check_joins = check.boolean(root, "", "check_joins", False)
         self.warn_about_output(party, output_parties)

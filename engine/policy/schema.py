@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
 from typing import Any
 
-from engine.policy.databases import DB_PARTS, KEEPS, SORTS, TEXTS
+from engine.policy.databases import DB_PARTS, KEEPS, TEXTS
+from engine.policy.inputs import FORMS, SORTS
 from engine.policy.model import Limits, SecurityLevel, Timeouts
 from engine.policy.trust import LEAST_SECRET, MOST_FINGERPRINTS, TLS_VERSIONS
-from engine.sources import DATABASE_KINDS
+from engine.sources import DATABASE_KINDS, FILE_FORMATS
 
 Schema = dict[str, Any]
 
@@ -106,20 +108,27 @@ def _trust() -> Schema:
 
 
 def _input() -> Schema:
-    return _object(
+    found = _object(
         {
             "db": _database(),
+            "file": {"type": "string", "pattern": f"({'|'.join(re.escape(end) for end in FILE_FORMATS)})$"},
+            "rows": {"type": "array", "description": "rows as JSON: arrays by position, or objects by name"},
             "query": _text("one statement; a row per element, columns in the order of the tuple"),
             "setup": {"type": ["string", "null"], "description": "statements that run before, without writing"},
-            "sort": {"enum": list(SORTS), "default": "auto"},
-            "allow_duplicates": _flag("accept join keys that occur more than once"),
-            "allow_empty": _flag("accept a query without rows"),
-            "max_rows": {"type": "integer", "minimum": 1, "default": 10_000_000},
             "read_only": {"type": "boolean", "default": True},
             "statement_timeout": {"default": 300.0, **SECONDS},
+            "delimiter": {"type": "string", "minLength": 1, "maxLength": 1, "description": "of a CSV file"},
+            "header": {"type": "boolean", "description": "the first line of a CSV file names the columns"},
+            "encoding": _text("of a CSV or JSON file, utf-8 unless given"),
+            "null_values": {"type": "array", "items": {"type": "string"}, "description": "cells that mean NULL"},
+            "sort": {"enum": list(SORTS), "default": "auto"},
+            "allow_duplicates": _flag("accept join keys that occur more than once"),
+            "allow_empty": _flag("accept an input without rows"),
+            "max_rows": {"type": "integer", "minimum": 1, "default": 10_000_000},
         },
-        ["db", "query"],
+        [],
     )
+    return {**found, "anyOf": [{"required": [form]} for form in FORMS]}
 
 
 def _output() -> Schema:

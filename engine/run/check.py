@@ -268,7 +268,7 @@ def _check_input(report: Report, job: Job, signature: Signature | None, snapshot
         check_columns(columns, signature.parameter_types[party], signature.parameter_names[party])
     if snapshot is not None:
         steps.encode_input(job, signature, snapshot)
-        report.add("input", OK, f"{len(snapshot.rows.rows)} rows become {signature.parameter_types[party]}")
+        report.add("input", OK, f"{snapshot.rows.count} rows become {signature.parameter_types[party]}")
 
 
 def _result_text(job: Job) -> str:

@@ -57,15 +57,18 @@ def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
     from engine.data import read_snapshot
 
     policy = job.policy
-    if policy.input is not None:
-        log.info("Connecting to input db at %s...", policy.redacted_url(policy.input))
+    spec = policy.input
+    if spec is not None:
+        log.info("Connecting to input db at %s..." if spec.db else "Reading input from %s...", spec.label)
     progress(0.0)
     snapshot = read_snapshot(policy, job.declared, progress)
     progress(1.0)
     for warning in snapshot.warnings:
         log.warning("%s", warning)
-    if policy.input is not None:
-        log.info("'%s' returned %d rows from %s", snapshot.query, len(snapshot.rows.rows), snapshot.database)
+    if spec is not None and spec.db:
+        log.info("'%s' returned %d rows from %s", snapshot.query, snapshot.rows.count, snapshot.database)
+    elif spec is not None:
+        log.info("%d rows from %s", snapshot.rows.count, snapshot.database)
     return snapshot
 
 

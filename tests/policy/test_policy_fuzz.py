@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from engine.errors import PolicyError
 from engine.policy import load_policy, redact
-from engine.policy.databases import INPUT_KEYS, INPUT_LATER, OUTPUT_KEYS
+from engine.policy.databases import OUTPUT_KEYS
+from engine.policy.inputs import INPUT_KEYS, INPUT_LATER
 from engine.policy.jsontext import JsonError, parse
 from engine.policy.load import KEYS, LATER
 from tests.policy.policy_helpers import GOOD, PROGRAM

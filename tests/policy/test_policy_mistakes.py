@@ -88,8 +88,16 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"input": {**db(ABSENT_FILE), "max_rows": 0}}, "/input/max_rows: out of range"),
     ({"input": {**db(ABSENT_FILE), "qeury": ""}}, "/input/qeury: unknown key 'qeury' (did you mean 'query'?)"),
     ({"input": {**db(ABSENT_FILE), "columns": []}}, "/input/columns: not supported yet"),
-    ({"input": {"file": "a.csv"}}, "/input/file: not supported yet"),
-    ({"input": {"rows": [[1]]}}, "/input/rows: not supported yet"),
+    ({"input": {"file": "a.txt"}}, "/input/file: the kind of file is told by its ending, which must be one of .csv"),
+    ({"input": {"file": "a.csv", "query": "SELECT 1"}}, "/input/query: does not go with 'a .csv file'"),
+    ({"input": {"file": "a.json", "delimiter": ";"}}, "/input/delimiter: does not go with 'a .json file'"),
+    ({"input": {"file": "a.sqlite"}}, "/input/query: missing"),
+    ({"input": {"file": "a.csv", "delimiter": ";;"}}, "/input/delimiter: expected one character"),
+    ({"input": {"file": "a.csv", "encoding": "hex"}}, "/input/encoding: not the name of an encoding"),
+    ({"input": {"file": "a.csv", "null_values": [None]}}, "/input/null_values/0: expected string, got null"),
+    ({"input": {"file": "a.csv", "rows": []}}, "/input: expected exactly one of 'db', 'file' and 'rows'"),
+    ({"input": {"rows": {}}}, "/input/rows: expected array, got object"),
+    ({"input": {"rows": [[1]], "setup": "SELECT 1"}}, "/input/setup: does not go with 'rows'"),
     ({"input": {"NumUnsigned": [1, "U8"]}}, "/input: a literal in JSON form: not supported yet"),
     ({"input": 5}, "/input: expected object, got integer"),
     ({"output": "http://h/x"}, "/output: an output URL or '-': not supported yet"),
@@ -268,3 +276,9 @@ def test_lines_are_right_far_down_in_a_file(tmp_path: Path) -> None:
 def test_helpers_write_what_they_say(tmp_path: Path) -> None:
     assert json.loads(write(tmp_path, party=1).read_text())["party"] == 1
     assert (tmp_path / "p.garble.rs").read_text() == PROGRAM
+
+
+def test_a_number_that_would_lose_digits(tmp_path: Path) -> None:
+    path = write(tmp_path, input={"rows": [["NUMBER"]]})
+    path.write_text(path.read_text().replace('"NUMBER"', "0.12345678901234567891"))
+    assert "number has more digits than can be kept at line" in refused(path).message

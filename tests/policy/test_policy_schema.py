@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from engine.policy import Limits, Timeouts, load_policy, schema
-from engine.policy.databases import INPUT_KEYS, OUTPUT_KEYS
+from engine.policy.databases import OUTPUT_KEYS
+from engine.policy.inputs import INPUT_KEYS
 from engine.policy.load import KEYS
 from tests.policy.policy_helpers import write
 
