@@ -6,7 +6,7 @@ An :data:`EventSink` is called from any thread with one frozen event. Events car
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 #: Phases of a run in the order in which a progress view shows them.
@@ -15,9 +15,11 @@ PHASES = ("join", "load", "constants", "compile", "agree", "setup", "preprocess"
 
 @dataclass(frozen=True)
 class Event:
-    """Base class; ``party`` is the application's party number of the process that speaks."""
+    """Base class; ``party`` is the application's party number of the process that speaks, ``run`` the id of the run
+    that it speaks of (empty outside a service)."""
 
     party: int
+    run: str = field(default="", kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
         """The event as a flat JSON object; ``event`` names its class."""

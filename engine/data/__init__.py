@@ -4,13 +4,15 @@
 ``encode_rows(table, parameter_type, parameter_name=...) -> EncodedRows`` makes input bits of the rows;
 ``query_columns(spec)`` and ``check_columns(columns, parameter_type, name)`` look at the columns without the rows;
 ``check_output(spec, result_type)`` tries the output before a run; ``write_output(...)`` writes the result;
-``result_rows(result_type, value)`` gives the rows that would be written.
+``result_rows(result_type, value)`` gives the rows that would be written; ``unreachable(input, output)`` names the
+databases that do not answer.
 """
 
 from __future__ import annotations
 
 from engine.data.metadata import query_columns
 from engine.data.output import check_output, write_output
+from engine.data.reachable import unreachable
 from engine.data.result import result_rows
 from engine.data.rows import EncodedRows, check_columns, encode_rows
 from engine.data.snapshot import read_snapshot
@@ -27,5 +29,6 @@ __all__ = [
     "query_columns",
     "read_snapshot",
     "result_rows",
+    "unreachable",
     "write_output",
 ]

@@ -42,9 +42,10 @@ class Offer:
 
     @classmethod
     def own(cls, limits: Limits, threads: int, links: Mapping[int, Link]) -> Offer:
-        """The offer of this process as it is now."""
-        free = max(0, limits.memory - resident_memory())
-        return cls(free, limits.memory, threads, min(limits.chunk, MAX_CHUNK), dict(links))
+        """The offer of this process as it is now; runs that may be under way at the same time share the memory."""
+        limit = limits.memory // limits.concurrent_runs
+        free = min(limit, max(0, limits.memory - resident_memory()))
+        return cls(free, limit, threads, min(limits.chunk, MAX_CHUNK), dict(links))
 
     def to_json(self) -> dict[str, Any]:
         """The ``offer`` of ``POST /consts`` and of the summary."""

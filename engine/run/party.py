@@ -13,12 +13,14 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import GarblePanic, PeerAborted, PolytuneError, RunError
-from engine.events import EventSink, Finished, Progress, ignore
+from engine.events import EventSink, ignore
 from engine.resources import usable_cores
 from engine.run import joining, steps
+from engine.run.board import Board, Tracker
 from engine.run.greeting import greet
 from engine.run.job import Job
 from engine.run.peers import Peers
@@ -26,9 +28,11 @@ from engine.run.record import Run
 from engine.run.service import PartyService
 from engine.run.terms import proposal
 from engine.run.watch import Watch
+from engine.transport.http.wire import ApiError
 
 log = logging.getLogger("polytune")
 IDLE_LINE = "Listening for connection attempts from other parties"
+ON_DEMAND_LINE = "Waiting for a request to start a run"
 IDLE_SECONDS = 10.0
 
 
@@ -42,10 +46,27 @@ class Interrupted(PolytuneError):
         self.exit_code = 128 + signum
 
 
+class Cancelled(RunError):
+    """An operator ended the run."""
+
+    code = "cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("an operator cancelled the run")
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """The thread of a run is through."""
+
+    run_id: str
+    error: PolytuneError | None
+
+
 class Party:
     """A party that follows ``job``; ``service`` answers its peers, ``threads`` (default: all cores) compute.
 
-    Use :meth:`lead` or :meth:`contribute`.
+    Use :meth:`lead` for one run as the leader, :meth:`contribute` to serve many.
     """
 
     def __init__(
@@ -62,49 +83,53 @@ class Party:
         self.events = events
         self.state_dir = state_dir
         self.threads = threads or usable_cores()
-        self.service = PartyService(job.policy, self._accepted, job.schemas, program_name)
-        self._proposed: queue.Queue[Run | None] = queue.Queue()
+        self._queue: queue.Queue[Run | _Ended | None] = queue.Queue()
+        self.service = PartyService(job.policy, self._queue.put, job.schemas, program_name)
+        self.board = Board()
         self._interrupted: Interrupted | None = None
-        self._active = False
+        #: How long a run that :meth:`start` began keeps asking parties that are not there.
+        self.wait_peers = 0.0
 
     # -- signals ----------------------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether a run is under way (also before the peers were asked)."""
-        return self._active
+        return bool(self.service.runs)
 
     def interrupt(self, signum: int) -> bool:
-        """End what is under way: the run fails with :class:`Interrupted`, peers are told; an idle party ends.
+        """End what is under way: runs fail with :class:`Interrupted`, peers are told; an idle party ends.
 
-        Returns True when the run was already writing its result: that can only be cut off by ending the process.
+        Returns True when a run was already writing its result: that can only be cut off by ending the process.
         """
         self._interrupted = self._interrupted or Interrupted(signum)
         self.service.close()
-        self._proposed.put(None)
-        run = self.service.current
-        if run is None:
-            return False
+        self._queue.put(None)
+        runs = self.service.runs
+        for run in runs:
+            if not run.reached("OUTPUT"):
+                self._end_early(run, self._interrupted)
+        return any(run.reached("OUTPUT") for run in runs)
+
+    def cancel(self, run_id: str) -> None:
+        """End one run with :class:`Cancelled`; raises ApiError ``unknown_run``, ``run_over``, or ``wrong_state`` when
+        its result is being written."""
+        run = self.service.find(run_id)
         if run.reached("OUTPUT"):
-            return True
-        run.fail(self._interrupted)
-        # The run's own thread may be deep in a kernel; the peers should not have to wait for it.
-        Peers(self.policy, run.run_id).abort(self._interrupted)
-        return False
+            raise ApiError("wrong_state", "the computation is through and its result is being written")
+        log.warning("an operator cancels run %s", run_id)
+        self._end_early(run, Cancelled())
 
-    def _check_interrupt(self) -> None:
-        if self._interrupted is not None:
-            raise self._interrupted
-
-    # -- contributor ------------------------------------------------------------------------------------------------
-
-    def _accepted(self, run: Run) -> None:
-        self._active = True
-        self._proposed.put(run)
+    def _end_early(self, run: Run, error: PolytuneError) -> None:
+        asked = run.reached("ACCEPTED")
+        run.fail(error)
+        if asked:
+            # The run's own thread may be deep in a kernel; the peers should not have to wait for it.
+            Peers(self.policy, run.run_id).abort(error)
 
     def try_input(self) -> None:
         """Read the own input once and drop it: a warning now is better than a failed run later."""
-        if self.policy.input is None or self._active:
+        if self.policy.input is None or self.busy:
             return
         try:
             from engine.data import read_snapshot
@@ -115,51 +140,84 @@ class Party:
         except Exception:  # the run will meet it again and report it
             log.debug("trying the input failed", exc_info=True)
 
-    def contribute(self, runs: int | None = None) -> PolytuneError | None:
-        """Serve runs one after the other, also after failed ones, until ``runs`` are over or an interrupt comes.
+    # -- many runs --------------------------------------------------------------------------------------------------
 
-        Returns the error of the last run, None when that succeeded; raises :class:`Interrupted` out of a run.
+    def contribute(self, runs: int | None = None) -> PolytuneError | None:
+        """Serve runs, also after failed ones, until ``runs`` are over or an interrupt comes; each has its own thread.
+
+        Returns the error of the run that ended last, None when that succeeded; raises :class:`Interrupted` out of a
+        run. How many may be under way at the same time is up to ``limits.concurrent_runs``.
         """
-        served, failed = 0, None
-        while runs is None or served < runs:
-            run = self._next_run()
-            if run is None:
+        if runs is not None:
+            self.service.accept_only(runs)
+        over, failed = 0, None
+        working: dict[str, threading.Thread] = {}
+        while runs is None or over < runs:
+            item = self._next(idle=not working)
+            if isinstance(item, Run):
+                thread = threading.Thread(target=self._work, args=[item], name=f"run-{item.run_id[:8]}", daemon=True)
+                working[item.run_id] = thread
+                thread.start()
+            elif item is not None:
+                working.pop(item.run_id).join()
+                over, failed = over + 1, item.error
+            else:
+                self._last(list(working.values()))
                 return None
-            served += 1
-            failed = self._serve(run)
         return failed
 
-    def _serve(self, run: Run) -> PolytuneError | None:
-        try:
-            self._contribute_once(run)
-        except PolytuneError as error:
-            if self._interrupted is not None:
-                raise self._interrupted from None
-            log.error("run %s failed: %s", run.run_id, error.message)
-            if error.hint:
-                log.error("hint: %s", error.hint)
-            return error
-        except Exception as error:
-            log.error("run %s failed: internal error (%s)", run.run_id, type(error).__name__)
-            log.debug("details", exc_info=True)
-            return RunError(f"internal error ({type(error).__name__})")
-        finally:
-            self._active = False
-        return None
+    def _last(self, working: list[threading.Thread]) -> None:
+        """Wait for the runs that an interrupt ends; raises it unless they were all through before."""
+        for thread in working:
+            thread.join()
+        ends = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        if self._interrupted is not None and any(isinstance(end, _Ended) and end.error for end in ends):
+            raise self._interrupted
 
-    def _next_run(self) -> Run | None:
+    def start(self) -> str:
+        """Let :meth:`contribute`, which works in another thread, lead a run now; returns its id.
+
+        Raises ApiError ``busy``, or ``run_over`` when the policy names one run that was.
+        """
+        run = self._propose_run()
+        self._queue.put(run)
+        return run.run_id
+
+    def _next(self, idle: bool) -> Run | _Ended | None:
         while True:
-            log.info(IDLE_LINE)
+            if idle:
+                log.info(ON_DEMAND_LINE if self.policy.is_leader else IDLE_LINE)
             with contextlib.suppress(queue.Empty):
-                return self._proposed.get(timeout=IDLE_SECONDS)
+                return self._queue.get(timeout=IDLE_SECONDS)
 
-    def _contribute_once(self, run: Run) -> None:
+    def _work(self, run: Run) -> None:
+        """What the thread of a run does."""
+        error: PolytuneError | None = None
+        try:
+            if self.policy.is_leader:
+                self._lead(run, self.wait_peers)
+            else:
+                self._contribute(run)
+        except PolytuneError as failure:
+            error = failure
+            if self._interrupted is None:
+                log.error("run %s failed: %s", run.run_id, error.message)
+                if error.hint:
+                    log.error("hint: %s", error.hint)
+        except Exception as failure:
+            log.error("run %s failed: internal error (%s)", run.run_id, type(failure).__name__)
+            log.debug("details", exc_info=True)
+            error = RunError(f"internal error ({type(failure).__name__})")
+        finally:
+            self._queue.put(_Ended(run.run_id, error))
+
+    def _contribute(self, run: Run) -> None:
         peers = Peers(self.policy, run.run_id)
         peers.answered.add(self.policy.leader)  # it knows the run: it proposed it
-        for done in (0.0, 0.5):  # asked, and the policy fits: what follows is telling the leader
-            self._progress("join", done)
-        with self._running(run, peers) as context:
-            context.progress("join", 1.0)
+        peers.told.update(peers.others)
+        with self._running(run, peers) as context, self._guarded(context):
+            for done in (0.0, 0.5, 1.0):  # asked, and the policy fits: what followed was telling the leader
+                context.progress("join", done)
             run.enter("LOADING")
             snapshot = steps.load(self.job, lambda done: context.progress("load", done))
             self._common(context, snapshot)
@@ -168,37 +226,35 @@ class Party:
 
     def lead(self, wait_peers: float = 0.0) -> Any:
         """The leader's one run; returns the result (None when it goes to other parties only)."""
-        self._active = True
+        return self._lead(self._propose_run(), wait_peers)
+
+    def _propose_run(self) -> Run:
         policy = self.policy
-        log.info("Acting as leader (party %d)", policy.party)
         run_id = policy.computation_id or str(uuid.uuid4())
-        peers = Peers(policy, run_id)
-        started, deadline = time.monotonic(), time.monotonic() + wait_peers
-        try:
-            self._progress("join", 0.0)
-            self._contact(peers, deadline)
-            self._progress("join", 0.5)
-            snapshot = steps.load(self.job, lambda done: self._progress("load", done))
-            self._check_interrupt()
-        except PolytuneError as error:
-            self.events(Finished(policy.party, time.monotonic() - started, peers.meter.sent, error.message))
-            raise
         started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         terms = proposal(policy, run_id, started_at, self.job.schema)
         run = Run(run_id, policy.party, len(policy.participants), policy.limits, terms)
         self.service.begin(run)
+        return run
+
+    def _lead(self, run: Run, wait_peers: float) -> Any:
+        log.info("Acting as leader (party %d)", self.policy.party)
+        peers = Peers(self.policy, run.run_id)
+        deadline = time.monotonic() + wait_peers
         with self._running(run, peers) as context:
+            context.progress("join", 0.0)
+            self._contact(run, peers, deadline)
+            context.progress("join", 0.5)
+            snapshot = steps.load(self.job, lambda done: context.progress("load", done))
             run.enter("ACCEPTED")
-            joining.ask_all(run, peers, deadline, self.job.schemas)
-            log.info("All participants have accepted the session, starting calculation now...")
-            self._progress("join", 1.0)
-            run.enter("LOADING")
-            return self._common(context, snapshot)
+            with self._guarded(context):
+                joining.ask_all(run, peers, deadline, self.job.schemas)
+                log.info("All participants have accepted the session, starting calculation now...")
+                context.progress("join", 1.0)
+                run.enter("LOADING")
+                return self._common(context, snapshot)
 
-    def _progress(self, phase: str, done: float) -> None:
-        self.events(Progress(self.policy.party, phase, done))
-
-    def _contact(self, peers: Peers, deadline: float) -> None:
+    def _contact(self, run: Run, peers: Peers, deadline: float) -> None:
         """Every peer must answer before own data is read; all are tried, each failure is logged once."""
         patient = time.monotonic() < deadline
         problems: dict[int, str] = {}
@@ -210,10 +266,10 @@ class Party:
                 if not patient:
                     log.error("%s", problem)
         while problems and time.monotonic() < deadline:
-            self._check_interrupt()
+            if run.error is not None:
+                raise run.error
             time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
             problems = {peer: text for peer in problems if (text := greet(peers, peer).problem)}
-        self._check_interrupt()
         if problems:
             for text in problems.values() if patient else ():
                 log.error("%s", text)
@@ -224,55 +280,53 @@ class Party:
     @contextlib.contextmanager
     def _running(self, run: Run, peers: Peers) -> Iterator[steps.Context]:
         """Frees everything of ``run`` on every way out, and tells the peers when it fails."""
-        context = steps.Context(run, self.job, peers, self.events, self.state_dir, self.threads)
-        started = time.monotonic()
-        timer = self._run_timer(run)
-        result, text = "aborted", "internal error"
+        tracker = Tracker(run, peers, self.events)
+        self.board.begin(tracker)
+        error: PolytuneError | None = RunError("internal error", code="internal")
         try:
-            with Watch(run, peers):
-                yield context
-            result, text = "done", ""
-        except GarblePanic as error:
-            result, text = "done", error.message
+            yield steps.Context(run, self.job, peers, tracker.sink, self.state_dir, self.threads)
+            error = None
+        except GarblePanic as panic:
+            error = panic
             raise
-        except PolytuneError as error:
+        except PolytuneError as failure:
             # The first error is the cause; what a thread meets afterwards is its consequence.
-            error = self._interrupted or run.error or error
-            text = error.message
-            if run.reached("OUTPUT"):
-                result = "done"  # for the peers; what failed now is ours alone
+            error = self._interrupted or run.error or failure
             self._tell(run, peers, error)
             raise error from None
         except BaseException:
             self._tell(run, peers, RunError("internal error", code="internal"))
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
-            sent = peers.meter.sent
             if run.link is not None:
                 run.link.close()
-                sent += run.link.bytes_sent()
-            run.state = "DONE" if result == "done" else "ABORTED"
-            self.service.end(run, result)
-            self.events(Finished(run.party, time.monotonic() - started, sent, text))
+            # For the peers a run is done when all is computed; what fails afterwards is ours alone.
+            run.state = "DONE" if error is None or run.reached("OUTPUT") else "ABORTED"
+            self.service.end(run, "done" if run.state == "DONE" else "aborted")
+            tracker.finish("" if error is None else error.message)
+            self.board.end(tracker, error)
+
+    @contextlib.contextmanager
+    def _guarded(self, context: steps.Context) -> Iterator[None]:
+        """Watches the peers, which know of the run by now, and the clock."""
+        seconds = self.policy.timeouts.run
+        late = RunError(f"the run took longer than {seconds:g} s (timeouts.run)" if seconds else "", code="timeout")
+        timer = threading.Timer(seconds or 0.0, context.run.fail, [late])
+        timer.daemon = True
+        if seconds is not None:
+            timer.start()
+        try:
+            with Watch(context.run, context.peers):
+                yield
+        finally:
+            timer.cancel()
 
     def _tell(self, run: Run, peers: Peers, error: PolytuneError) -> None:
         if run.reached("OUTPUT"):
             return  # the computation is over for the peers; what fails now is ours alone
         source = [error.party] if isinstance(error, PeerAborted) else []
         run.fail(error)
-        peers.abort(error, [p for p in peers.others if p not in source])
-
-    def _run_timer(self, run: Run) -> threading.Timer | None:
-        seconds = self.policy.timeouts.run
-        if seconds is None:
-            return None
-        late = RunError(f"the run took longer than {seconds:g} s (timeouts.run)", code="timeout")
-        timer = threading.Timer(seconds, run.fail, [late])
-        timer.daemon = True
-        timer.start()
-        return timer
+        peers.abort(error, sorted(peers.told - {*source}))
 
     def _common(self, context: steps.Context, snapshot: Any) -> Any:
         steps.exchange_constants(context, snapshot.constants)

@@ -66,13 +66,20 @@ class Reply:
 
 
 class Peers:
-    """Client of the other parties for one run; ``meter`` counts the bytes sent."""
+    """Client of the other parties for one run.
+
+    ``meters`` count the bytes sent to each, ``heard`` is when one last answered (monotonic), ``told`` are those that
+    may know of the run.
+    """
 
     def __init__(self, policy: Policy, run_id: str) -> None:
         self.policy = policy
         self.run_id = run_id
-        self.meter = Meter()
+        self.meters = {peer: Meter() for peer in self.others}
+        self.retries = Meter()
+        self.heard: dict[int, float] = {}
         self.answered: set[int] = set()
+        self.told: set[int] = set()
         timeouts = policy.timeouts
         self._timeout = (timeouts.connect, timeouts.control)
 
@@ -80,6 +87,10 @@ class Peers:
     def others(self) -> list[int]:
         """Numbers of the other parties."""
         return [p for p in range(len(self.policy.participants)) if p != self.policy.party]
+
+    def sent(self, peer: int | None = None) -> int:
+        """Bytes sent to ``peer``, or to all."""
+        return sum(meter.sent for number, meter in self.meters.items() if peer in (None, number))
 
     def url(self, peer: int, path: str = "") -> str:
         """A route of a peer."""
@@ -91,6 +102,8 @@ class Peers:
 
     def post(self, peer: int, path: str, body: dict[str, Any]) -> Reply:
         """One POST; raises requests.RequestException when there is no answer."""
+        if path == "run":
+            self.told.add(peer)
         return self._request("POST", peer, path, body)
 
     @contextlib.contextmanager
@@ -98,7 +111,7 @@ class Peers:
         """One connection to measure a link: the function posts a body and returns the answer."""
         headers = {**peer_headers(self.run_id, self.policy.party), "Content-Type": PIECE_TYPE}
         url, timeout = self.url(peer, f"probe/{self.policy.party}"), (self._timeout[0], seconds)
-        with new_session(self.meter, seconds) as session:
+        with new_session(self.meters[peer], seconds) as session:
 
             def send(body: bytes) -> Reply:
                 options: dict[str, Any] = {"timeout": timeout, "allow_redirects": False, "stream": True}
@@ -112,7 +125,7 @@ class Peers:
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
-        with new_session(self.meter, self._timeout[1]) as session:
+        with new_session(self.meters[peer], self._timeout[1]) as session:
             response = session.request(
                 method,
                 self.url(peer, path),
@@ -122,7 +135,9 @@ class Peers:
                 allow_redirects=False,
                 stream=True,
             )
-            return Reply(response)
+            reply = Reply(response)
+        self.heard[peer] = time.monotonic()
+        return reply
 
     def each(self, run: Run, action: Callable[[int], object]) -> None:
         """``action(peer)`` for all peers at once; the first error ends the run, and with it the other actions."""
@@ -166,6 +181,7 @@ class Peers:
         try:
             reply = self.post(peer, path, body)
         except requests.RequestException as error:
+            self.retries.add(1)
             return transport_reason(error)
         if reply.status == 404 and reply.code == "unknown_run":
             if peer in self.answered:
@@ -177,6 +193,7 @@ class Peers:
         if reply.status == 202:
             return ""
         if reply.status >= 500:
+            self.retries.add(1)
             return reply.status_line
         raise self._refused(run, peer, path, reply)
 

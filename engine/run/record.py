@@ -15,6 +15,7 @@ from engine.policy import Limits
 from engine.run.offers import Offer
 from engine.run.terms import summary_differences, summary_digest
 from engine.transport import Inbox
+from engine.transport.channel import Stats
 from engine.transport.http.receiver import Receiver
 from engine.transport.http.wire import MAX_PROBES, MOST
 
@@ -47,6 +48,7 @@ class Run:
         self.inbox = Inbox(parties)
         self.receiver = Receiver(parties, self.inbox, limits.window, min(MOST, limits.memory // max(1, parties - 1)))
         self.link: Any = None
+        self.stats: Stats | None = None
         self.constants: dict[int, Constants] = {}
         self.offers: dict[int, Offer] = {}
         self.probes: dict[int, int] = {}

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine.errors import MemoryExceeded, PeerAborted
+from engine.errors import MemoryExceeded, PeerAborted, PolytuneError
 from engine.policy import Policy
 from engine.run.offers import parse_offer
 from engine.run.record import Constants, Run
@@ -57,7 +57,8 @@ class PartyService:
         self.instance = uuid.uuid4().hex
         self._accept = accept
         self._lock = threading.Lock()
-        self._current: Run | None = None
+        self._runs: dict[str, Run] = {}
+        self._left: int | None = None
         self._over: OrderedDict[str, str] = OrderedDict()
         self._closed = False
         self._bodies: dict[str, Callable[[Run, int, dict[str, Any]], Answer]] = {
@@ -66,32 +67,48 @@ class PartyService:
             "abort": self._abort,
         }
 
-    # -- the run of the moment --------------------------------------------------------------------------------------
+    # -- the runs of the moment -------------------------------------------------------------------------------------
 
     @property
-    def current(self) -> Run | None:
-        """The run that is under way, if any."""
-        return self._current
+    def runs(self) -> list[Run]:
+        """The runs that are under way, the oldest first."""
+        with self._lock:
+            return list(self._runs.values())
 
     def begin(self, run: Run) -> None:
-        """Make ``run`` the current one; raises ApiError ``busy`` or ``run_over``."""
+        """Take ``run`` up; raises ApiError ``busy`` or ``run_over``."""
         with self._lock:
-            if self._closed:
+            if self.closed:
                 raise ApiError("busy", "this party is shutting down")
             if run.run_id in self._over:
                 raise ApiError("run_over", "a run with this id is over", result=self._over[run.run_id])
-            if self._current is not None:
-                raise ApiError("busy", "this party is in another run", state=self._current.state)
-            self._current = run
+            if run.run_id in self._runs:
+                raise ApiError("busy", "this run is under way")
+            if len(self._runs) >= self.policy.limits.concurrent_runs:
+                states = [other.state for other in self._runs.values()]
+                several = "another run" if len(states) == 1 else f"{len(states)} other runs"
+                raise ApiError("busy", f"this party is in {several}", state=states[0])
+            self._runs[run.run_id] = run
+            if self._left is not None:
+                self._left -= 1
 
     def end(self, run: Run, result: str) -> None:
         """Forget ``run``; its id is remembered with ``result`` (done or aborted)."""
         with self._lock:
-            if self._current is run:
-                self._current = None
+            self._runs.pop(run.run_id, None)
             self._over[run.run_id] = result
             while len(self._over) > REMEMBERED_RUNS:
                 self._over.popitem(last=False)
+
+    def accept_only(self, runs: int) -> None:
+        """Accept ``runs`` more runs."""
+        with self._lock:
+            self._left = runs
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more runs are accepted."""
+        return self._closed or self._left == 0
 
     def close(self) -> None:
         """Accept no more runs."""
@@ -99,10 +116,10 @@ class PartyService:
             self._closed = True
 
     def find(self, run_id: str) -> Run:
-        """The current run if that is its id; raises ApiError ``unknown_run`` or ``run_over``."""
+        """The run under way with that id; raises ApiError ``unknown_run`` or ``run_over``."""
         with self._lock:
-            if self._current is not None and self._current.run_id == run_id:
-                return self._current
+            if run_id in self._runs:
+                return self._runs[run_id]
             if run_id in self._over:
                 raise ApiError("run_over", "that run is over", result=self._over[run_id])
         raise ApiError("unknown_run", "this party does not know that run")
@@ -127,8 +144,8 @@ class PartyService:
 
     def answer_meter(self, run_id: str, sender: int) -> Callable[[int], None] | None:
         """Counts our answers to ``sender`` while the run computes."""
-        run = self._current
-        if run is None or run.run_id != run_id or run.link is None or sender not in run.link.answers:
+        run = self._runs.get(run_id)
+        if run is None or run.link is None or sender not in run.link.answers:
             return None
         meter: Callable[[int], None] = run.link.answers[sender].add
         return meter
@@ -152,16 +169,20 @@ class PartyService:
     # -- /run ---------------------------------------------------------------------------------------------------------
 
     def _run(self, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
-        run = self._current
+        run = self._runs.get(run_id)
         accepted = {"accepted": True, "schema": self.schemas[self.policy.party]}
-        if run is not None and run.run_id == run_id:
+        if run is not None:
             if run.proposal != body:
                 raise ApiError("replay_mismatch", "this run was proposed before with other terms")
             return 200, accepted
         self._check_terms(run_id, sender, body)
         run = Run(run_id, self.policy.party, self.parties, self.policy.limits, body)
         self.begin(run)
-        run.enter("ACCEPTED")
+        try:
+            run.enter("ACCEPTED")
+        except PolytuneError as error:  # interrupted or cancelled in this moment
+            self.end(run, "aborted")
+            raise ApiError("busy", error.message) from None
         log.info("Accepted policy for %s, starting execution", self.program)
         self._accept(run)
         return 200, accepted

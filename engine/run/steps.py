@@ -49,7 +49,7 @@ class Context:
     def progress(self, phase: str, done: float) -> None:
         """Tell the sinks that ``done`` (0..1) of ``phase`` is finished."""
         run = self.run
-        self.events(Progress(run.party, phase, done, self.peers.meter.sent, run.inbox.bytes_received))
+        self.events(Progress(run.party, phase, done, self.peers.sent(), run.inbox.bytes_received))
 
 
 def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
@@ -294,7 +294,9 @@ def open_channel(context: Context, plan: Plan) -> Channel:
         deadlines=Deadlines(timeouts.connect, timeouts.chunk, timeouts.peer_lost, timeouts.refused, timeouts.idle),
         owner_tells=True,
     )
-    return Channel(run.party, run.parties, run.link, run.inbox, timeout=timeouts.idle)
+    channel = Channel(run.party, run.parties, run.link, run.inbox, timeout=timeouts.idle)
+    run.stats = channel.stats
+    return channel
 
 
 def compute(context: Context, program: Program, plan: Plan, bits: np.ndarray) -> np.ndarray | None:

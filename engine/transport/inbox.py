@@ -114,6 +114,7 @@ class _Stream:
     queued: int = 0
     waiting: int = 0
     wanted: int = 0
+    received: int = 0
 
 
 class Inbox:
@@ -157,6 +158,10 @@ class Inbox:
     def queued_bytes(self, sender: int) -> int:
         """Bytes of ``sender`` that nobody has asked for yet, and those admitted that are still to come."""
         return self._streams[sender].queued
+
+    def received_from(self, sender: int) -> int:
+        """Bytes of ``sender`` so far, in order and each once."""
+        return self._streams[sender].received
 
     def hungry(self, sender: int) -> bool:
         """Whether somebody waits for a frame of ``sender`` now."""
@@ -278,6 +283,7 @@ class Inbox:
             if self._error is not None:
                 return
             self.bytes_received += view.nbytes
+            self._streams[sender].received += view.nbytes
             if self.tap is not None:
                 self.tap(sender, view)
             try:

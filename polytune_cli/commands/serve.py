@@ -56,6 +56,21 @@ SOCKET_ADDRESS = "SOCKET_ADDRESS"
 @click.option(
     "--events-fd", type=click.IntRange(min=0), metavar="N", help="Write progress as JSON lines to this descriptor."
 )
+@click.option(
+    "--admin-port",
+    type=click.IntRange(0, 65535),
+    help="Open the operators' listener (status, metrics, cancel) on this port; 0 lets the system choose.",
+)
+@click.option(
+    "--admin-addr",
+    metavar="IP",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of the operators' listener; beyond loopback it needs POLYTUNE_ADMIN_TOKEN.",
+)
+@click.option(
+    "--admin-host", multiple=True, metavar="NAME", help="Another host name under which operators reach their listener."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -68,6 +83,9 @@ def command(
     state_dir: Path | None,
     threads: int | None,
     events_fd: int | None,
+    admin_port: int | None,
+    admin_addr: str,
+    admin_host: tuple[str, ...],
 ) -> int:
     """Take part in computations as one party.
 
@@ -76,8 +94,11 @@ def command(
     """
     address, number = listen_address(addr, port)
     level = log_level(ctx.obj)
-    from polytune_cli.server.process import Options, serve
+    if not _is_ip(admin_addr):
+        raise _not_an_ip(admin_addr, "--admin-addr")
+    from polytune_cli.server.process import DeskOptions, Options, serve
 
+    desk = None if admin_port is None else DeskOptions(admin_port, admin_addr, admin_host)
     return serve(
         Options(
             config=config,
@@ -89,6 +110,7 @@ def command(
             state_dir=state_dir or default_state_dir(),
             threads=threads,
             events_fd=events_fd,
+            desk=desk,
             level=level,
             settings=ctx.obj,
         )
@@ -108,10 +130,14 @@ def listen_address(addr: str | None, port: int | None) -> tuple[str, int | None]
         return host, int(digits)
     address = addr or "127.0.0.1"
     if not _is_ip(address):
-        raise click.BadParameter(
-            f"'{address}' is not an IP address, for example 127.0.0.1 or 0.0.0.0", param_hint="'--addr'"
-        )
+        raise _not_an_ip(address, "--addr")
     return address, port
+
+
+def _not_an_ip(text: str, option: str) -> click.BadParameter:
+    return click.BadParameter(
+        f"'{text}' is not an IP address, for example 127.0.0.1 or 0.0.0.0", param_hint=f"'{option}'"
+    )
 
 
 def _is_ip(text: str) -> bool:

@@ -89,12 +89,17 @@ def create_app(service: PeerService) -> Flask:
     def control() -> Response:
         return _control(service, str(request.endpoint), None)
 
+    answer_errors(app)
+    return app
+
+
+def answer_errors(app: Flask) -> None:
+    """Errors become JSON objects, and requests lines in the log."""
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
     app.before_request(_start_clock)
     app.after_request(_log_access)
-    return app
 
 
 # -- routes ----------------------------------------------------------------------------------------------------------

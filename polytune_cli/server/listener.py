@@ -90,9 +90,14 @@ class _Server(wsgi.Server):
 
 
 class Listener:
-    """A bound server; ``address`` is real after ``bind`` also when the port was 0."""
+    """A bound server; ``address`` is real after ``bind`` also when the port was 0.
 
-    def __init__(self, host: str, port: int, app: Any, *, threads: int = 16) -> None:
+    ``options`` are those of the command line that name another address.
+    """
+
+    def __init__(
+        self, host: str, port: int, app: Any, *, threads: int = 16, options: str = "--addr and --port"
+    ) -> None:
         self._server = _Server(
             (host, port),
             app,
@@ -107,7 +112,7 @@ class Listener:
         self._server.max_request_header_size = 16 << 10
         self._server.expiration_interval = 0.2
         self._server.error_log = _log_server_error  # type: ignore[method-assign]
-        self._host, self._port = host, port
+        self._host, self._port, self._options = host, port, options
         self._thread: threading.Thread | None = None
 
     def bind(self) -> None:
@@ -117,7 +122,7 @@ class Listener:
         except OSError as error:
             raise ResourceError(
                 f"cannot listen on {_join(self._host, self._port)}: {_bind_reason(error)}",
-                "choose another address with --addr and --port, or stop the program that uses it",
+                f"choose another address with {self._options}, or stop the program that uses it",
                 code="cannot_listen",
             ) from None
 
@@ -129,6 +134,12 @@ class Listener:
 
     def __str__(self) -> str:
         return _join(*self.address)
+
+    @property
+    def reach(self) -> str:
+        """IP and port at which programs of this machine reach it: an unspecified address means loopback to them."""
+        host, port = self.address
+        return _join({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)
 
     def start(self) -> None:
         """Serve in a background thread."""

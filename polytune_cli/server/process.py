@@ -28,6 +28,7 @@ from polytune_cli import console, exits
 from polytune_cli.kernels import get_ready
 from polytune_cli.live import LiveView, view
 from polytune_cli.server.app import create_app
+from polytune_cli.server.desk import Desk, DeskOptions
 from polytune_cli.server.listener import Listener
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Options:
     state_dir: Path
     threads: int | None
     events_fd: int | None
+    desk: DeskOptions | None
     level: int
     settings: Settings
 
@@ -63,7 +65,8 @@ def serve(options: Options) -> int:
     policy = load_policy(options.config)
     job = prepare(policy)
     warnings = list(policy.warnings)
-    warnings += check_transport(policy, options.address, options.allow_insecure or policy.allow_insecure)
+    insecure = check_transport(policy, options.address, options.allow_insecure or policy.allow_insecure)
+    warnings += insecure
     for warning in warnings:
         log.warning("%s", warning)
     _no_core_dumps()
@@ -75,7 +78,10 @@ def serve(options: Options) -> int:
         state_dir = str(options.state_dir)
         name = policy.program.filename
         party = Party(job, events=sink, state_dir=state_dir, program_name=name, threads=options.threads)
-        _Process(options, party, outcome).run()
+        desk = None
+        if options.desk is not None:
+            desk = Desk(options.desk, party, options.state_dir, insecure=bool(insecure))
+        _Process(options, party, outcome, desk).run()
     return outcome.conclude(settings.json)
 
 
@@ -166,12 +172,14 @@ class _Outcome:
 class _Process:
     """Listener, worker thread and signals of one party."""
 
-    def __init__(self, options: Options, party: Party, outcome: _Outcome) -> None:
+    def __init__(self, options: Options, party: Party, outcome: _Outcome, desk: Desk | None) -> None:
         self._options = options
         self._party = party
         self._outcome = outcome
         port = options.port if options.port is not None else own_port(party.policy)
-        threads = (LANES + 2) * (len(party.policy.participants) - 1) + 8
+        self._desk = desk
+        lanes = (LANES + 2) * (len(party.policy.participants) - 1)
+        threads = lanes * party.policy.limits.concurrent_runs + 8
         self._listener = Listener(options.address, port, create_app(party.service), threads=threads)
         self._signal: int | None = None
         self._done = threading.Event()
@@ -181,6 +189,13 @@ class _Process:
         self._listener.bind()
         log.info("listening on %s", self._listener)
         self._listener.start()
+        try:
+            with self._desk.open() if self._desk is not None else contextlib.nullcontext():
+                self._run()
+        finally:
+            self._listener.stop()
+
+    def _run(self) -> None:
         restore = self._catch_signals()
         worker = threading.Thread(target=self._work, name="run", daemon=True)
         worker.start()
@@ -190,7 +205,6 @@ class _Process:
             if self._signal is not None:
                 self._stop_after_signal(worker)
         finally:
-            self._listener.stop()
             restore()
 
     def _work(self) -> None:
@@ -225,13 +239,10 @@ class _Process:
     def _stop_after_signal(self, worker: threading.Thread) -> None:
         """Tell the peers, let the run end, and leave."""
         number = int(self._signal or signal.SIGTERM)
-        busy = self._party.busy
         writing = self._party.interrupt(number)
         if not writing:
             worker.join(GRACE)
-        if not busy:
-            self._outcome.error = None
-        elif worker.is_alive():
+        if worker.is_alive():
             self._outcome.error, self._outcome.stuck = Interrupted(number), True
         # Else the run's thread has left its own account: interrupted, or through before the signal could reach it.
 

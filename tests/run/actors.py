@@ -78,7 +78,7 @@ class Contributor:
 
     @property
     def idle(self) -> bool:
-        return self.party.service.current is None
+        return not self.party.service.runs
 
     def stop(self) -> None:
         self.party.interrupt(15)

@@ -156,6 +156,7 @@ class _Peer:
                 failures += 1
                 if failures == 2:  # once is nothing: a kept connection may just have been closed as idle
                     log.warning("no answer from party %d (%s), retrying", self.number, transport_reason(error))
+                self._link.retries.add(1)
             else:
                 if _is_done(body):
                     return
@@ -169,6 +170,7 @@ class _Peer:
                 else:
                     failing = failing or now
                     self._give_up_if_late(None, now, failing, None)
+                    self._link.retries.add(1)
             self._stop.wait(pause * random.uniform(0.7, 1.3))
             pause = min(pause * 2, 5.0 if refused is None else 0.5)
 
@@ -274,6 +276,8 @@ class HttpLink:
             for number, url in enumerate(urls)
             if number != party
         }
+        #: Requests that had to be repeated.
+        self.retries = Meter()
         #: Bytes of our answers to each peer, counted by the server.
         self.answers = {number: Meter() for number in self._peers}
 

@@ -1,0 +1,152 @@
+"""The second listener, for operators: how this party is doing, metrics, cancelling and starting runs (service, 5.6).
+
+Nothing of it is needed by the other parties, and none of their routes is here. What it tells are states, counts, times
+and names: never rows, results or values of constants.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, jsonify, request
+
+from engine.run.party import Party
+from engine.run.service import package_version
+from engine.transport.http.wire import ApiError
+from polytune_cli.server.access import Access
+from polytune_cli.server.app import answer_errors
+from polytune_cli.server.metrics import IDLE, registry_of
+from polytune_cli.server.page import PAGE
+from polytune_cli.server.ready import Readiness
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+
+@dataclass
+class Operators:
+    """What the routes need; ``insecure``: the party speaks plain HTTP beyond loopback."""
+
+    party: Party
+    access: Access
+    readiness: Readiness
+    insecure: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    def status(self, full: bool) -> dict[str, Any]:
+        """The object of ``GET /status``; without ``full`` errors of ended runs are told by their code only."""
+        party, policy = self.party, self.party.policy
+        runs = [tracker.status() for tracker in party.board.running]
+        first = runs[0] if runs else self._idle()
+        return {
+            "party": policy.party,
+            "role": "leader" if policy.is_leader else "contributor",
+            "name": policy.name,
+            **first,
+            "insecure": self.insecure,
+            "package": package_version(),
+            "instance": party.service.instance,
+            "uptime_s": round(time.monotonic() - self.started, 1),
+            "runs": runs,
+            "history": [record if full else brief(record) for record in party.board.history],
+        }
+
+    def _idle(self) -> dict[str, Any]:
+        others = [p for p in range(self.party.service.parties) if p != self.party.policy.party]
+        peers = [{"party": peer, "reachable": None, "last_seen_s": None, "sent": 0, "received": 0} for peer in others]
+        return {
+            "run_id": None,
+            "state": IDLE,
+            "phase": "",
+            "done": 0.0,
+            "eta_s": None,
+            "started_at": None,
+            "seconds": 0.0,
+            "peers": peers,
+            "circuit": None,
+            "constants": {},
+        }
+
+
+def brief(record: dict[str, Any]) -> dict[str, Any]:
+    """The record of an ended run without the texts of its error."""
+    return {**record, "message": "", "hint": ""}
+
+
+def create_operator_app(operators: Operators) -> Flask:
+    """The application behind the operators' listener."""
+    app = Flask("polytune-operators", static_folder=None)
+    app.before_request(lambda: operators.access.check_origin(request))
+    app.after_request(_harden)
+    answer_errors(app)
+    _reading(app, operators, registry_of(operators.party))
+    _changing(app, operators)
+    return app
+
+
+def _reading(app: Flask, operators: Operators, registry: CollectorRegistry) -> None:
+    access, board = operators.access, operators.party.board
+
+    def full() -> bool:
+        return access.loopback or access.has_token(request)
+
+    @app.get("/")
+    def page() -> Response:
+        nonce = secrets.token_urlsafe(16)
+        response = Response(PAGE.replace("NONCE", nonce), mimetype="text/html")
+        response.headers["Content-Security-Policy"] = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        return response
+
+    @app.get("/health")
+    def health() -> Response:
+        return jsonify(status="ok")
+
+    @app.get("/ready")
+    def ready() -> Response:
+        problems = operators.readiness.problems()
+        reasons = problems if full() else ["the reasons are told to those who have the token"] * bool(problems)
+        response = jsonify(ready=not problems, reasons=reasons)
+        response.status_code = 503 if problems else 200
+        return response
+
+    @app.get("/status")
+    def status() -> Response:
+        return jsonify(operators.status(full()))
+
+    @app.get("/runs/<run_id>")
+    def run(run_id: str) -> Response:
+        found = board.find(run_id)
+        if found is None:
+            raise ApiError("unknown_run", "this party knows no such run")
+        return jsonify(found if full() or found["result"] is None else brief(found))
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _changing(app: Flask, operators: Operators) -> None:
+    access, party = operators.access, operators.party
+
+    @app.post("/runs/<run_id>/cancel")
+    def cancel(run_id: str) -> Response:
+        access.need_token(request, always=False)
+        party.cancel(run_id)
+        return jsonify(cancelled=run_id)
+
+
+def _harden(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
