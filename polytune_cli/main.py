@@ -19,6 +19,7 @@ from polytune_cli import exits
 COMMANDS = {
     "serve": "Take part in computations as one party.",
     "demo": "Run a complete example on this machine.",
+    "init": "Make a folder to start from: policies, program, data.",
     "check": "Check a policy before a run, and show what it discloses.",
     "eval": "Evaluate a program without encryption, all inputs given.",
     "compile": "Write a program as a circuit file in Bristol Fashion.",
@@ -28,6 +29,7 @@ COMMANDS = {
     "fingerprint": "Print the fingerprint of a certificate.",
     "data": "Make test databases.",
     "warmup": "Compile all kernels for this processor ahead.",
+    "completion": "Print the completion script of a shell.",
 }
 _VALUES = {"--log-level", "--log-format"}
 _FLAGS = {"-v", "--verbose", "-vv", "-q", "--quiet", "--json", "--no-color"}

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import GarbleError, PolicyError, PolytuneError
+from engine.errors import GarbleError, PolicyError, PolytuneError, SecurityError
 from engine.policy import Policy, load_policy
+from engine.policy.trust import Trust
 from engine.run import steps
 from engine.run.disclosure import Disclosure, disclosure
 from engine.run.greeting import Greeting, greet
@@ -133,6 +134,9 @@ def check_party(
             report.add("transport", WARNING, warning)
         if not warnings:
             report.add("transport", OK, _transport(policy))
+    if policy.trust.tls is not None:
+        with trying(report, "keys"):
+            _check_keys(report, policy.trust, policy.party)
     if peers:
         _check_peers(report, policy)
     if job is not None:
@@ -144,6 +148,21 @@ def _transport(policy: Policy) -> str:
     if all(url.startswith("https:") for url in policy.participants):
         return "TLS between all parties"
     return "plain http, on this machine only"
+
+
+def _check_keys(report: Report, trust: Trust, party: int) -> None:
+    from engine.transport.certificates import load_credentials
+
+    assert trust.tls is not None
+    own = load_credentials(trust.tls.cert, trust.tls.key)
+    for warning in own.warnings:
+        report.add("keys", WARNING, warning)
+    if trust.identities and own.fingerprint not in trust.identities[party]:
+        raise SecurityError(
+            f"identities[{party}] does not name the own certificate, {own.fingerprint}",
+            f"put it there in the policies of all parties, or name another certificate under 'tls' ({trust.tls.cert})",
+        )
+    report.add("keys", OK, f"{trust.tls.cert}: {own.fingerprint}, valid until {own.certificate.validity.end:%Y-%m-%d}")
 
 
 # -- the other parties -----------------------------------------------------------------------------------------------

@@ -13,7 +13,9 @@ MOST_PARTIES = 16
 
 @click.command("init")
 @click.argument("directory", default=".", metavar="[DIR]", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--parties", type=click.IntRange(2, MOST_PARTIES), default=2, show_default=True, help="Number of parties.")
+@click.option(
+    "--parties", type=click.IntRange(2, MOST_PARTIES), default=2, show_default=True, help="Number of parties."
+)
 @click.option(
     "--rows", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Made-up people in each register."
 )
@@ -82,4 +84,5 @@ def _tell(directory: Path, parties: int) -> None:
     for party in range(1, parties):
         click.echo(f"  polytune serve --config {own[party]}        (in a terminal of its own: it waits)")
     click.echo(f"  polytune serve --config {own[0]}        (last: the leader)")
-    click.echo(f"\nThe result is in {directory / 'data' / 'results.sqlite'}; data/expected.json holds the right answer.")
+    data = directory / "data"
+    click.echo(f"\nThe result is then in {data / 'results.sqlite'}; {data / 'expected.json'} holds the right answer.")

@@ -86,13 +86,15 @@ _OUTPUT = """,
     "setup": "DELETE FROM results",
     "query": "INSERT INTO results (joined) VALUES ($1)"
   }"""
-_IDENTITIES = """  // Fingerprints of the parties' certificates: whoever presents another one gets nothing. In earnest every party makes
-  // its own key (polytune keygen) and tells the others its fingerprint in a way that nobody can tamper with.
+_IDENTITIES = """
+  // Fingerprints of the parties' certificates: whoever presents another one gets nothing. In earnest every party
+  // makes its own key (polytune keygen) and tells the others its fingerprint in a way that nobody can tamper with.
   "identities": [
 {}
   ],
 """
-_TLS = """  // The key is a secret; it never leaves this machine.
+_TLS = """
+  // The key is a secret; it never leaves this machine.
   "tls": {{"cert": "keys/p{party}.crt", "key": "keys/p{party}.key"}},
 """
 
@@ -139,5 +141,7 @@ def env_example(urls: Sequence[str]) -> str:
 def _filled(name: str, texts: dict[str, str]) -> str:
     text = (resources.files("polytune_cli.init") / "templates" / name).read_text("utf-8")
     for key, value in texts.items():
-        text = text.replace(f"@{key}@\n" if not value else f"@{key}@", value)
+        if not value:  # its line goes too
+            text = text.replace(f"\n@{key}@\n", "\n")
+        text = text.replace(f"@{key}@", value)
     return text
