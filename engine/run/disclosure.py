@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from engine.redaction import clean
 from engine.run.job import FUNCTION, Job
-from engine.sources import Constant, LiteralConstant, MaxBytes, SqlConstant, redact
+from engine.sources import Constant, LiteralConstant, MaxBytes, SqlConstant
 
 
 @dataclass(frozen=True)
@@ -37,28 +38,24 @@ class Disclosure:
 def disclosure(job: Job, values: Mapping[str, int | bool], result_type: str) -> Disclosure:
     """What a run with this policy discloses; ``values`` are the constants as far as they are known."""
     policy = job.policy
-    secrets = policy.input.secrets if policy.input is not None else ()
     owner, counts = f"PARTY_{policy.party}", job.program.row_counts(FUNCTION)
     constants = []
     for name in job.declared:
-        meaning = _meaning(policy.constants[name], secrets)
+        meaning = _meaning(policy.constants[name])
         if (owner, name) in counts:
             meaning = f"the number of rows in '{counts[owner, name]}', {meaning}"
         constants.append(PublicConstant(f"{owner}::{name}", meaning, values.get(name)))
     return Disclosure(tuple(constants), result_type, tuple(sorted(policy.output_parties)), _others(job), KEPT)
 
 
-def _meaning(constant: Constant, secrets: tuple[str, ...]) -> str:
+def _meaning(constant: Constant) -> str:
     if isinstance(constant, LiteralConstant):
         return "written in the policy"
     if isinstance(constant, MaxBytes):
         column = f"'{constant.column}'" if isinstance(constant.column, str) else f"number {constant.column + 1}"
         return f"the length in bytes of the longest value in column {column} of your rows"
     if isinstance(constant, SqlConstant):
-        query = " ".join(constant.sql.split())
-        for secret in secrets:
-            query = query.replace(secret, "***")
-        return f"the answer of {redact(query)}"
+        return f"the answer of {clean(' '.join(constant.sql.split()))}"
     return "counted from your rows"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +59,7 @@ def command(
     from engine.run.check import check_party
     from polytune_cli.commands.eval import read_constants
     from polytune_cli.commands.serve import listen_address
+    from polytune_cli.console import json_text
 
     report = check_party(
         config,
@@ -70,7 +70,7 @@ def command(
         constants=read_constants(consts),
     )
     if as_json or getattr(ctx.obj, "json", False):
-        click.echo(json.dumps(as_object(report), ensure_ascii=False))
+        click.echo(json_text(as_object(report)))
     else:
         _print(report, db=db, peers=peers, quiet=bool(getattr(ctx.obj, "quiet", False)))
     ctx.exit(report.exit_code)
@@ -143,9 +143,10 @@ def _receivers(numbers: tuple[int, ...], own: int, parties: int) -> str:
 def _say(line: str) -> None:
     import sys
 
+    from engine.redaction import clean
     from polytune_cli.console import to_stream
 
-    to_stream(sys.stdout)(line)
+    to_stream(sys.stdout)(clean(line))
 
 
 def _colours() -> bool:

@@ -16,7 +16,8 @@ import pytest
 from engine import errors
 from engine.events import PHASES
 from engine.policy import model
-from engine.policy.databases import INPUT_KEYS, INPUT_LATER, OUTPUT_KEYS
+from engine.policy.databases import OUTPUT_KEYS
+from engine.policy.inputs import INPUT_KEYS, INPUT_LATER
 from engine.policy.load import KEYS, LATER
 from polytune_cli.main import COMMANDS, cli
 
