@@ -1,10 +1,35 @@
-"""Files written whole or not at all."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-import tempfile
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+#: No room: on the device, in the quota, or beyond the process's own limit.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """A file that takes its name when everything is on disk, or leaves nothing behind; OSError as the system says.
+
+    A file that it replaces keeps its permissions, a new one gets ``mode`` (less the umask). Symbolic links are
+    followed. Devices and pipes are written directly.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        with open(target, "wb") as file:
+            yield file
+        return
+    with contextlib.suppress(FileNotFoundError):
+        mode = target.stat().st_mode & 0o777
+    with _beside(target, mode, replace=True) as file:
+        yield file
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o600, replace: bool = True) -> None:
@@ -12,24 +37,40 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o600, replace: bool = T
 
     With ``replace`` false an existing file raises FileExistsError and stays as it is. Raises OSError.
     """
-    # mkstemp creates the file with mode 0600.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with _beside(path, mode, replace) as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(data)
+
+
+@contextlib.contextmanager
+def _beside(path: Path, mode: int, replace: bool) -> Iterator[IO[bytes]]:
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if replace:
             os.replace(temporary, path)
         else:
             os.link(temporary, path)  # fails if somebody was quicker
-            os.unlink(temporary)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
     finally:
-        os.close(folder)
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems cannot, and need not
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room to write."""
+    return error.errno in _NO_SPACE

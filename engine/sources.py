@@ -1,4 +1,4 @@
-"""Where rows come from and results go: what a policy says of databases, and how their URLs read.
+"""Where rows come from: what a policy says of databases, and how their URLs read.
 
 A leaf that the rooms of policies and of data share. Texts that may hold secrets do not show in ``repr``.
 """
@@ -93,21 +93,6 @@ class InputSpec:
         if self.file is not None:
             return self.file.path
         return "input.rows" if self.rows is not None else "input.literal"
-
-
-@dataclass(frozen=True)
-class OutputSpec:
-    """Where the result goes; ``text`` says how ``[u8; N]`` is stored: auto, text, bytes, hex or quoted.
-
-    ``keep`` is ``all`` or ``matched`` (rows of a join whose first field is true, without that field).
-    """
-
-    db: str = field(repr=False)
-    query: str = field(repr=False)
-    setup: str | None = field(default=None, repr=False)
-    text: str = "auto"
-    keep: str = "all"
-    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

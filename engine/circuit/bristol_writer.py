@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import lzma
-import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -19,6 +17,7 @@ import numpy as np
 from engine.circuit.ir import FALSE, Circuit
 from engine.circuit.wire_order import value_wires
 from engine.errors import ResourceError
+from engine.files import new_file
 from engine.kernels import circuit_text as kernels
 
 _STEP = 2**16  # wires written at once
@@ -106,23 +105,10 @@ class _Listing:
 
 @contextlib.contextmanager
 def _new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name at the end, or leaves nothing behind. Devices and pipes are written directly."""
-    compressed = path.name.endswith(".xz")
-    if path.exists() and not path.is_file():
-        with open(path, "wb") as file:
+    """A file that takes its name at the end; compressed when its name ends in .xz."""
+    with new_file(path) as file:
+        if path.name.endswith(".xz"):
+            with lzma.open(file, "wb") as packed:
+                yield packed
+        else:
             yield file
-        return
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}")
-    try:
-        with open(temporary, "xb") as file:
-            if compressed:
-                with lzma.open(file, "wb") as packed:
-                    yield packed
-            else:
-                yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -3,32 +3,35 @@
 ``read_snapshot(policy, declared) -> Snapshot`` reads rows and constants of one moment;
 ``encode_rows(table, parameter_type, parameter_name=...) -> EncodedRows`` makes input bits of the rows;
 ``query_columns(spec)`` and ``check_columns(columns, parameter_type, name)`` look at the columns without the rows;
-``check_output(spec, result_type)`` tries the output before a run; ``write_output(...)`` writes the result;
-``result_rows(result_type, value)`` gives the rows that would be written; ``unreachable(input, output)`` names the
-databases that do not answer.
+``check_outputs(outputs, result_type)`` tries the outputs before a run; ``write_outputs(outputs, result, delivery)``
+writes a ``Result``; ``result_rows(result_type, value)`` gives the rows that would be written;
+``unreachable(input, outputs)`` names the databases that do not answer.
 """
 
 from __future__ import annotations
 
+from engine.data.delivery import Delivery
 from engine.data.metadata import query_columns
-from engine.data.output import check_output, write_output
+from engine.data.output import check_outputs, write_outputs
 from engine.data.reachable import unreachable
-from engine.data.result import result_rows
+from engine.data.result import Result, result_rows
 from engine.data.rows import EncodedRows, check_columns, encode_rows
 from engine.data.snapshot import read_snapshot
 from engine.data.table import Column, Snapshot, Table
 
 __all__ = [
     "Column",
+    "Delivery",
     "EncodedRows",
+    "Result",
     "Snapshot",
     "Table",
     "check_columns",
-    "check_output",
+    "check_outputs",
     "encode_rows",
     "query_columns",
     "read_snapshot",
     "result_rows",
     "unreachable",
-    "write_output",
+    "write_outputs",
 ]

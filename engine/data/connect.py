@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from engine.data.problems import connect_problem, original, query_problem
 from engine.errors import DataError, PolicyError
-from engine.sources import InputSpec, OutputSpec, database_kind, redact, sqlite_path
+from engine.outputs import DatabaseOutput
+from engine.sources import InputSpec, database_kind, redact, sqlite_path
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult, Engine
@@ -28,7 +29,7 @@ _PACKAGES = {"postgres": "psycopg2-binary", "mysql": "mysql-connector-python", "
 class Database:
     """One open connection with its texts for messages; ``role`` is ``input`` or ``output``."""
 
-    def __init__(self, connection: Connection, spec: InputSpec | OutputSpec, role: str) -> None:
+    def __init__(self, connection: Connection, spec: InputSpec | DatabaseOutput, role: str) -> None:
         self.connection = connection
         self.spec = spec
         self.role = role
@@ -58,7 +59,7 @@ class Database:
         return DataError(f"{label}: {text}", hint)
 
 
-def kind_of(spec: InputSpec | OutputSpec) -> str:
+def kind_of(spec: InputSpec | DatabaseOutput) -> str:
     """postgres, mysql or sqlite."""
     kind = database_kind(spec.db)
     if kind is None:
@@ -66,7 +67,7 @@ def kind_of(spec: InputSpec | OutputSpec) -> str:
     return kind
 
 
-def secrets_of(spec: InputSpec | OutputSpec) -> tuple[str, ...]:
+def secrets_of(spec: InputSpec | DatabaseOutput) -> tuple[str, ...]:
     """Texts that no message may hold: expanded secrets and the password of the URL in both spellings."""
     found = set(spec.secrets)
     if kind_of(spec) != "sqlite":
@@ -79,7 +80,7 @@ def secrets_of(spec: InputSpec | OutputSpec) -> tuple[str, ...]:
 
 
 @contextmanager
-def open_database(spec: InputSpec | OutputSpec, role: str) -> Iterator[Database]:
+def open_database(spec: InputSpec | DatabaseOutput, role: str) -> Iterator[Database]:
     """Connect; at the end roll back what was not committed, and close. Raises DataError when that fails."""
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -101,7 +102,7 @@ def open_database(spec: InputSpec | OutputSpec, role: str) -> Iterator[Database]
         engine.dispose()
 
 
-def connect_error(spec: InputSpec | OutputSpec, role: str, error: BaseException) -> DataError:
+def connect_error(spec: InputSpec | DatabaseOutput, role: str, error: BaseException) -> DataError:
     """The error for a database that cannot be reached."""
     reason, hint = connect_problem(error, secrets_of(spec))
     failure = DataError(f"cannot connect to {role} db {redact(spec.db)}: {reason}", hint, code="db_connect")
@@ -119,7 +120,7 @@ def _close(connection: Connection) -> None:
         connection.invalidate()
 
 
-def _engine(spec: InputSpec | OutputSpec) -> Engine:
+def _engine(spec: InputSpec | DatabaseOutput) -> Engine:
     from sqlalchemy import create_engine
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
     from sqlalchemy.pool import NullPool

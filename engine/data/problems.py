@@ -120,3 +120,11 @@ def is_constraint(error: BaseException) -> bool:
     cause = original(error)
     state = getattr(cause, "pgcode", None) or ""
     return state.startswith("23") or type(cause).__name__ == "IntegrityError"
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """True when the database had no space to write: its disk or quota is full."""
+    cause = original(error)
+    if getattr(cause, "pgcode", None) == "53100" or getattr(cause, "errno", None) in (1021, 1114):
+        return True
+    return getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.data.connect import open_database
 from engine.errors import DataError
-from engine.sources import InputSpec, OutputSpec
+from engine.outputs import DatabaseOutput, Output
+from engine.sources import InputSpec
 
 
-def unreachable(source: InputSpec | None, target: OutputSpec | None) -> list[str]:
+def unreachable(source: InputSpec | None, outputs: Sequence[Output]) -> list[str]:
     """One line for each database that cannot be used now, without secrets; nothing is read or changed."""
+    used: list[tuple[InputSpec | DatabaseOutput, str]] = []
+    if source is not None and source.db:
+        used.append((source, "input"))
+    used += [(output, "output") for output in outputs if isinstance(output, DatabaseOutput)]
     found = []
-    for spec, role in ((source, "input"), (target, "output")):
-        if spec is None:
-            continue
+    for spec, role in used:
         try:
             with open_database(spec, role) as database:
                 database.run("SELECT 1").fetchall()

@@ -114,12 +114,12 @@ def _is_blank(token: str, text: str) -> bool:
 @dataclass(frozen=True)
 class Bound:
     """A statement with placeholders in the driver's style; ``order`` lists the column (from 0) of each of
-    them.
+    them, ``cast_to_text`` the columns that the statement casts to text wherever it uses them.
     """
 
     sql: str
     order: tuple[int, ...]
-    used: tuple[int, ...]
+    cast_to_text: frozenset[int] = frozenset()
 
     def arrange(self, row: tuple[object, ...]) -> tuple[object, ...]:
         """The values of a row in the order of the placeholders."""
@@ -149,7 +149,43 @@ def bind(sql: str, kind: str, columns: int, names: tuple[str, ...] | None = None
         order.append(len(order) if style == "question" else _column(text, names))
         texts.append(mark)
     _check(style, order, columns, names)
-    return Bound("".join(texts), tuple(order), tuple(sorted(set(order))))
+    return Bound("".join(texts), tuple(order), _cast_to_text(parts, style, order))
+
+
+def _cast_to_text(parts: list[Token], style: str, order: list[int]) -> frozenset[int]:
+    """Columns that stand in ``CAST(… AS TEXT)`` and nowhere else."""
+    solid = [(token, text.upper()) for token, text in parts if not _is_blank(token, text)]
+    places = [number for number, (token, _) in enumerate(solid) if token == style]
+    before, after = [("word", "CAST"), ("text", "(")], [("word", "AS"), ("word", "TEXT"), ("text", ")")]
+    plain = {
+        column
+        for column, place in zip(order, places)
+        if solid[max(0, place - 2) : place] != before or solid[place + 1 : place + 4] != after
+    }
+    return frozenset(order) - plain
+
+
+def row_of_values(sql: str, kind: str) -> tuple[str, str] | None:
+    """``INSERT … VALUES`` and its parenthesised row, if nothing follows that row and it holds no query; else None."""
+    parts = list(tokens(sql, kind))
+    while parts and _is_blank(*parts[-1]):
+        parts.pop()
+    words_of = [text.upper() if token == "word" else "" for token, text in parts]
+    if first_word(sql, kind) not in ("INSERT", "REPLACE") or words_of.count("VALUES") != 1:
+        return None
+    start = words_of.index("VALUES") + 1
+    while start < len(parts) and _is_blank(*parts[start]):
+        start += 1
+    depth = 0
+    for number in range(start, len(parts)):
+        depth += {"(": 1, ")": -1}.get(parts[number][1], 0)
+        if depth <= 0:
+            break
+    else:
+        return None
+    if depth < 0 or number != len(parts) - 1 or parts[number][1] != ")" or "SELECT" in words_of[start:]:
+        return None
+    return "".join(text for _, text in parts[:start]), "".join(text for _, text in parts[start:])
 
 
 def _style(found: set[str]) -> str:

@@ -73,16 +73,21 @@ class Program:
 
         Raises GarblePanic, GarbleError (input) for an enum tag without variant, ValueError for a wrong number of bits.
         """
+        value = self.value_bits(bits)
+        try:
+            return Literal(self.result_type, decode(self.result_type, value))
+        except ValueError as error:  # a party gave an enum tag that no variant has
+            raise literal_error(LiteralProblem(str(error)), "result") from None
+
+    def value_bits(self, bits: Any) -> np.ndarray:
+        """The bits of the value in output bits; raises GarblePanic, ValueError for a wrong number of bits."""
         array = np.asarray(bits, dtype=np.uint8).reshape(-1)
         if array.size != PANIC_BITS + self.result_type.bits:
             raise ValueError(f"{PANIC_BITS + self.result_type.bits} output bits expected, not {array.size}")
         panic = read_panic(array, self.source, self.filename, self.subjects)
         if panic is not None:
             raise panic
-        try:
-            return Literal(self.result_type, decode(self.result_type, array[PANIC_BITS:]))
-        except ValueError as error:  # a party gave an enum tag that no variant has
-            raise literal_error(LiteralProblem(str(error)), "result") from None
+        return array[PANIC_BITS:]
 
     def evaluate(self, arguments: Sequence[Any]) -> str:
         """Plain evaluation: one literal a party, result as text. Raises GarbleError (input) and GarblePanic."""

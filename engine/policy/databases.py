@@ -1,4 +1,4 @@
-"""The parts of a policy that speak of databases: URLs, ``output`` and ``constants``."""
+"""The parts of a policy that speak of databases: URLs, queries and ``constants``."""
 
 from __future__ import annotations
 
@@ -13,18 +13,12 @@ from engine.policy.model import (
     Constant,
     LiteralConstant,
     MaxBytes,
-    OutputSpec,
     RowCount,
     SqlConstant,
 )
 from engine.policy.urls import DATABASE_KINDS, database_kind, resolve_sqlite, url_of_parts
 
-TEXTS = ("auto", "text", "bytes", "hex", "quoted")
-KEEPS = ("all", "matched")
 MAX_CONSTANTS = 1000
-
-OUTPUT_KEYS = ("db", "query", "setup", "text", "keep")
-OUTPUT_LATER = ("url", "headers", "file", "ledger")
 DB_PARTS = ("driver", "host", "port", "database", "user", "password", "params")
 
 LITERAL_TAGS = {
@@ -37,31 +31,6 @@ LITERAL_TAGS = {
     "Enum",
     "Range",
 }
-
-
-def read_output(check: Checker, root: Mapping[str, Any], base: Path, secrets: tuple[str, ...]) -> OutputSpec | None:
-    """The ``output`` object, or None when it is absent, null or wrong."""
-    if isinstance(root.get("output"), (str, list)):
-        form = "an output URL or '-'" if isinstance(root["output"], str) else "a list of outputs"
-        check.problem("/output", f"{form}: not supported yet; use an object with 'db' and 'query'")
-        return None
-    value = _section(check, root, "output")
-    if value is None:
-        return None
-    check.unknown("/output", value, OUTPUT_KEYS + OUTPUT_LATER)
-    check.not_yet("/output", value, [key for key in OUTPUT_LATER if value.get(key) is not False])
-    if any(value.get(key) is not None for key in ("url", "file")):
-        return None
-    db = read_database(check, value, "output", base)
-    spec = OutputSpec(
-        db=db or "",
-        query=read_query(check, value, "/output") or "",
-        setup=check.string(value, "/output", "setup", None),
-        text=check.choice(value, "/output", "text", "auto", TEXTS),
-        keep=check.choice(value, "/output", "keep", "all", KEEPS),
-        secrets=secrets,
-    )
-    return spec if db else None
 
 
 def read_constants(check: Checker, root: Mapping[str, Any]) -> dict[str, Constant]:
@@ -114,17 +83,6 @@ def _constant(check: Checker, place: str, value: Any) -> Constant | None:
     return None
 
 
-def _section(check: Checker, root: Mapping[str, Any], key: str) -> dict[str, Any] | None:
-    value = root.get(key)
-    if value is None:
-        return None
-    if isinstance(value, dict) and len(value) == 1 and set(value) <= LITERAL_TAGS:
-        check.problem(f"/{key}", "a literal in JSON form: not supported yet; use an object with 'db' and 'query'")
-        return None
-    section: dict[str, Any] | None = check.table(root, "", key)
-    return section
-
-
 def read_query(check: Checker, value: Mapping[str, Any], pointer: str) -> str | None:
     """The ``query`` of ``input`` or ``output``."""
     query: str | None = check.string(value, pointer, "query")
@@ -133,24 +91,24 @@ def read_query(check: Checker, value: Mapping[str, Any], pointer: str) -> str | 
     return query
 
 
-def read_database(check: Checker, value: Mapping[str, Any], section: str, base: Path) -> str | None:
-    """The ``db`` of ``input`` or ``output`` as URL; None after a mistake."""
-    place = f"/{section}/db"
+def read_database(check: Checker, value: Mapping[str, Any], pointer: str, label: str, base: Path) -> str | None:
+    """The key ``db`` of the section at ``pointer`` as a URL; None after a mistake. ``label`` names the section."""
+    place = child(pointer, "db")
     raw = value.get("db")
-    url = _url_of_object(check, place, raw) if isinstance(raw, dict) else check.string(value, f"/{section}", "db")
+    url = _url_of_object(check, place, raw, label) if isinstance(raw, dict) else check.string(value, pointer, "db")
     if url is None:
         return None
     kind = database_kind(url)
     if kind is None:
         scheme = url.partition(":")[0] if re.match(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:", url) else ""
         what = f"unsupported scheme '{scheme}'" if scheme else "not a database URL"
-        check.sentence(place, f"{section}.db: {what} (use postgres, mysql, mariadb, sqlite)")
+        check.sentence(place, f"{label}.db: {what} (use postgres, mysql, mariadb, sqlite)")
         return None
     if kind == "sqlite":
         return resolve_sqlite(url, base)
     problem = _server_url_problem(url)
     if problem:
-        check.sentence(place, f"{section}.db: {problem}")
+        check.sentence(place, f"{label}.db: {problem}")
         return None
     return url
 
@@ -169,7 +127,7 @@ def _server_url_problem(url: str) -> str | None:
     return None
 
 
-def _url_of_object(check: Checker, place: str, value: dict[str, Any]) -> str | None:
+def _url_of_object(check: Checker, place: str, value: dict[str, Any], label: str) -> str | None:
     before = len(check.problems)
     check.unknown(place, value, DB_PARTS)
     driver = check.string(value, place, "driver")
@@ -181,10 +139,9 @@ def _url_of_object(check: Checker, place: str, value: dict[str, Any]) -> str | N
     if any(isinstance(item, (dict, list)) or item is None for item in params.values()):
         check.problem(child(place, "params"), "expected strings or numbers")
     if driver is not None and driver not in DATABASE_KINDS:
-        label = place.strip("/").replace("/", ".")
         check.sentence(
             place,
-            f"{label}: unsupported scheme '{driver}' (use postgres, mysql, mariadb, sqlite)",
+            f"{label}.db: unsupported scheme '{driver}' (use postgres, mysql, mariadb, sqlite)",
         )
     if len(check.problems) > before:
         return None

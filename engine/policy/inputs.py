@@ -58,7 +58,7 @@ def read_input(
     if form == "file":
         return _file(check, value, base, shared, warnings)
     _refuse(check, value, form, FILE_KEYS)
-    return _sql(check, value, read_database(check, value, "input", base), shared)
+    return _sql(check, value, read_database(check, value, "/input", "input", base), shared)
 
 
 def _form(check: Checker, value: Mapping[str, Any]) -> str | None:

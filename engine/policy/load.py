@@ -15,11 +15,12 @@ from engine import redaction
 from engine.errors import PolicyError
 from engine.policy.checker import Checker, type_name
 from engine.policy.confidential import confidential
-from engine.policy.databases import read_constants, read_output
+from engine.policy.databases import read_constants
 from engine.policy.expand import Expanded, expand_tree, is_source
 from engine.policy.inputs import read_input
 from engine.policy.jsontext import Document, JsonError, parse
 from engine.policy.model import Limits, Policy, ProgramText, SecurityLevel, Timeouts
+from engine.policy.outputs import OutputReader
 from engine.policy.trust import KEYS as TRUST_KEYS
 from engine.policy.trust import read_trust
 from engine.policy.urls import normalise_participant
@@ -161,7 +162,7 @@ class _Reader:
         output_parties = self.output_parties(parties, leader)
         program = self.program()
         read = read_input(check, root, self.base, self.secrets, self.warnings)
-        write = read_output(check, root, self.base, self.secrets)
+        outputs = OutputReader(check, self.base, self.secrets).read(root)
         check_joins = check.boolean(root, "", "check_joins", False)
         self.warn_about_output(party, output_parties)
         if check_joins and read is not None and read.allow_duplicates:
@@ -177,7 +178,7 @@ class _Reader:
             output_parties=output_parties,
             evaluator=self.index("evaluator", parties, 0) or 0,
             input=read,
-            output=write,
+            outputs=outputs,
             constants=read_constants(check, root),
             name=check.string(root, "", "name", "") or "",
             version=version,

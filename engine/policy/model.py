@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.outputs import Output
 from engine.policy.trust import Trust
 from engine.sources import (
     Constant,
     InputSpec,
     LiteralConstant,
     MaxBytes,
-    OutputSpec,
     RowCount,
     SqlConstant,
     redact,
@@ -87,7 +87,7 @@ class Policy:
     output_parties: tuple[int, ...]
     evaluator: int = 0
     input: InputSpec | None = None
-    output: OutputSpec | None = None
+    outputs: tuple[Output, ...] = ()
     constants: Mapping[str, Constant] = field(default_factory=dict)
     name: str = ""
     version: int = 1
@@ -110,8 +110,8 @@ class Policy:
         """Whether this party learns the result."""
         return self.party in self.output_parties
 
-    def redacted_url(self, spec: InputSpec | OutputSpec) -> str:
-        """The database URL of ``input`` or ``output`` without its password."""
+    def redacted_url(self, spec: InputSpec) -> str:
+        """The database URL of ``input`` without its password."""
         return redact(spec.db)
 
 
@@ -121,7 +121,7 @@ __all__ = [
     "Limits",
     "LiteralConstant",
     "MaxBytes",
-    "OutputSpec",
+    "Output",
     "Policy",
     "ProgramText",
     "RowCount",

@@ -10,7 +10,8 @@ import re
 from dataclasses import fields
 from typing import Any
 
-from engine.policy.databases import DB_PARTS, KEEPS, TEXTS
+from engine.outputs import FORMATS, KEEPS, TEXTS
+from engine.policy.databases import DB_PARTS
 from engine.policy.inputs import FORMS, SORTS
 from engine.policy.model import Limits, SecurityLevel, Timeouts
 from engine.policy.trust import LEAST_SECRET, MOST_FINGERPRINTS, TLS_VERSIONS
@@ -60,7 +61,7 @@ def _top_level() -> Schema:
         },
         "evaluator": {"description": "the party that evaluates the garbled circuit", "default": 0, **PARTY},
         "input": _nullable(_input()),
-        "output": _nullable(_output()),
+        "output": _outputs(),
         "constants": _constants(),
         "allow_insecure": _flag("permit plain HTTP beyond loopback"),
         "check_joins": _flag("prove inside the circuit that join inputs are ascending"),
@@ -131,17 +132,39 @@ def _input() -> Schema:
     return {**found, "anyOf": [{"required": [form]} for form in FORMS]}
 
 
-def _output() -> Schema:
+def _outputs() -> Schema:
+    forms = [{"const": "-", "description": "standard output"}, _database_output(), _file_output()]
+    return {"oneOf": [{"type": "null"}, *forms, {"type": "array", "items": {"oneOf": forms}, "minItems": 1}]}
+
+
+def _database_output() -> Schema:
     return _object(
         {
             "db": _database(),
             "query": _text("one statement that runs for each row; values are $1, $2 ... or ? or :name"),
             "setup": {"type": ["string", "null"], "description": "statements that run once before the rows"},
-            "text": {"enum": list(TEXTS), "default": "auto"},
-            "keep": {"enum": list(KEEPS), "default": "all"},
+            **_row_keys(),
         },
         ["db", "query"],
     )
+
+
+def _file_output() -> Schema:
+    return _object(
+        {
+            "file": _text("path from this file's folder, or - for standard output; replaced as a whole"),
+            "format": {"enum": list(FORMATS), "description": "by default from the ending of the name"},
+            **_row_keys(),
+        },
+        ["file"],
+    )
+
+
+def _row_keys() -> Schema:
+    return {
+        "text": {"enum": list(TEXTS), "default": "auto", "description": "how [u8; N] is written"},
+        "keep": {"enum": list(KEEPS), "default": "all", "description": "which rows of a join are written"},
+    }
 
 
 def _database() -> Schema:

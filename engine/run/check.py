@@ -14,6 +14,7 @@ from engine.errors import GarbleError, PolicyError, PolytuneError, SecurityError
 from engine.policy import Policy, load_policy
 from engine.policy.trust import Trust
 from engine.run import steps
+from engine.run.deliver import preflight
 from engine.run.disclosure import Disclosure, disclosure
 from engine.run.greeting import Greeting, greet
 from engine.run.job import FUNCTION, Job, check_transport, prepare
@@ -214,9 +215,9 @@ def _check_data(report: Report, job: Job, given: Values, database: bool) -> None
         if assumed and snapshot is not None:
             text = ", ".join(assumed)
             report.add("constants", NOTE, f"assumed of other parties: {text} (--const gives other values)")
-    if database and signature is not None and policy.receives_output and policy.output is not None:
+    if database and signature is not None and policy.receives_output and policy.outputs:
         with trying(report, "output"):
-            steps.preflight(job, signature)
+            preflight(policy, signature.result_type)
             report.add("output", OK, "the result can be written (tried out, nothing was changed)")
     result = str(signature.result_type) if signature is not None and not assumed else _result_text(job)
     report.disclosed = disclosure(job, values, result)

@@ -14,13 +14,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from engine.errors import GarblePanic, PeerAborted, PolytuneError, RunError
 from engine.events import EventSink, ignore
 from engine.resources import usable_cores
 from engine.run import joining, steps
 from engine.run.board import Board, Tracker
+from engine.run.deliver import Outlet, deliver, preflight
 from engine.run.greeting import greet
 from engine.run.job import Job
 from engine.run.peers import Peers
@@ -66,6 +67,8 @@ class _Ended:
 class Party:
     """A party that follows ``job``; ``service`` answers its peers, ``threads`` (default: all cores) compute.
 
+    ``state_dir``, ``stdout`` and ``strict``: see :class:`Outlet`.
+
     Use :meth:`lead` for one run as the leader, :meth:`contribute` to serve many.
     """
 
@@ -77,11 +80,13 @@ class Party:
         state_dir: str = ".",
         program_name: str = "",
         threads: int | None = None,
+        stdout: IO[bytes] | None = None,
+        strict: bool = False,
     ) -> None:
         self.job = job
         self.policy = job.policy
         self.events = events
-        self.state_dir = state_dir
+        self.outlet = Outlet(state_dir, stdout, strict)
         self.threads = threads or usable_cores()
         self._queue: queue.Queue[Run | _Ended | None] = queue.Queue()
         self.service = PartyService(job.policy, self._queue.put, job.schemas, program_name)
@@ -284,7 +289,7 @@ class Party:
         self.board.begin(tracker)
         error: PolytuneError | None = RunError("internal error", code="internal")
         try:
-            yield steps.Context(run, self.job, peers, tracker.sink, self.state_dir, self.threads)
+            yield steps.Context(run, self.job, peers, tracker.sink, self.outlet, self.threads)
             error = None
         except GarblePanic as panic:
             error = panic
@@ -333,11 +338,11 @@ class Party:
         program = steps.compile_circuit(context)
         plan = steps.plan_protocol(context, program)
         bits = steps.encode_input(self.job, program, snapshot)
-        steps.preflight(self.job, program)
+        preflight(self.policy, program.result_type, strict=self.outlet.strict)
         steps.agree(context, program, plan)
         output = steps.compute(context, program, plan, bits)
         context.run.enter("OUTPUT")
-        return None if output is None else steps.deliver(context, program, output)
+        return None if output is None else deliver(context, program, output)
 
 
 __all__ = ["Interrupted", "Party"]

@@ -16,6 +16,7 @@ import numpy as np
 from engine.errors import DataError, PolicyError, SecurityError
 from engine.events import CircuitReady, EventSink, Progress
 from engine.resources import peak_memory
+from engine.run.deliver import Outlet
 from engine.run.job import FUNCTION, Job
 from engine.run.offers import Offer
 from engine.run.peers import Peers
@@ -37,13 +38,13 @@ log = logging.getLogger("polytune")
 
 @dataclass
 class Context:
-    """What the phases share. ``state_dir`` is where a result goes that could not be written; ``threads`` compute."""
+    """What the phases share. ``outlet`` says how results leave; ``threads`` compute."""
 
     run: Run
     job: Job
     peers: Peers
     events: EventSink
-    state_dir: str
+    outlet: Outlet
     threads: int
 
     def progress(self, phase: str, done: float) -> None:
@@ -346,33 +347,3 @@ def duration(seconds: float) -> str:
     """``0 hour(s), 0 minute(s), 7 second(s)``."""
     whole = int(seconds)
     return f"{whole // 3600} hour(s), {whole // 60 % 60} minute(s), {whole % 60} second(s)"
-
-
-# -- output ----------------------------------------------------------------------------------------------------------
-
-
-def preflight(job: Job, program: Program | Signature) -> None:
-    """Try the output before the protocol starts; raises DataError."""
-    from engine.data import check_output
-
-    policy = job.policy
-    if policy.receives_output and policy.output is not None:
-        check_output(policy.output, program.result_type)
-
-
-def deliver(context: Context, program: Program, bits: np.ndarray) -> Any:
-    """Decode the output and write its rows; returns the literal. Raises GarblePanic or DataError."""
-    from engine.data import result_rows, write_output
-
-    policy = context.job.policy
-    context.progress("output", 0.7)
-    literal = program.decode(bits)
-    if policy.output is None:
-        rows = len(result_rows(program.result_type, literal.value)[1])
-        log.info("MPC Output: %d rows", rows)
-        log.warning("No 'output' and/or 'output_db' specified in the policy, dropping %d rows", rows)
-    else:
-        rows = write_output(policy.output, program.result_type, literal.value, context.run.run_id, context.state_dir)
-        log.info("MPC Output: %d rows", rows)
-    context.progress("output", 1.0)
-    return literal

@@ -71,6 +71,7 @@ SOCKET_ADDRESS = "SOCKET_ADDRESS"
 @click.option(
     "--admin-host", multiple=True, metavar="NAME", help="Another host name under which operators reach their listener."
 )
+@click.option("--strict", is_flag=True, help="Make errors of the warnings about the output's statements.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -86,6 +87,7 @@ def command(
     admin_port: int | None,
     admin_addr: str,
     admin_host: tuple[str, ...],
+    strict: bool,
 ) -> int:
     """Take part in computations as one party.
 
@@ -111,6 +113,7 @@ def command(
             threads=threads,
             events_fd=events_fd,
             desk=desk,
+            strict=strict,
             level=level,
             settings=ctx.obj,
         )

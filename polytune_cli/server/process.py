@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import resource
@@ -12,14 +13,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit
 
 from engine.errors import PolytuneError, ResourceError
 from engine.events import Event, EventSink
+from engine.outputs import PrintedOutput
 from engine.policy import Policy, is_loopback, load_policy
 from engine.run.job import check_transport, prepare
 from engine.run.party import Interrupted, Party
@@ -54,6 +56,7 @@ class Options:
     threads: int | None
     events_fd: int | None
     desk: DeskOptions | None
+    strict: bool
     level: int
     settings: Settings
 
@@ -63,7 +66,11 @@ def serve(options: Options) -> int:
     settings = options.settings
     handler = console.set_up(options.level, as_json=settings.log_format == "json", to_stderr=settings.json)
     policy = load_policy(options.config)
-    job = prepare(policy)
+    printed = prints(policy)
+    if printed:
+        handler.write = console.to_stream(sys.stderr)
+    buffer = io.BytesIO() if printed and settings.json else None
+    job = prepare(policy if buffer is None else printed_as_json(policy))
     warnings = list(policy.warnings)
     insecure = check_transport(policy, options.address, options.allow_insecure or policy.allow_insecure)
     warnings += insecure
@@ -72,26 +79,44 @@ def serve(options: Options) -> int:
     _no_core_dumps()
     # Before the listener is up: whoever is listening answers at once, and no peer waits for a compiler.
     quiet = options.level > logging.INFO or settings.json or settings.log_format == "json"
-    get_ready(lambda line: log.info("%s", line), io.StringIO() if quiet else sys.stdout)
+    screen = sys.stderr if printed else sys.stdout
+    get_ready(lambda line: log.info("%s", line), io.StringIO() if quiet else screen)
     outcome = _Outcome()
-    with _sinks(options, handler, policy) as sink:
-        state_dir = str(options.state_dir)
-        name = policy.program.filename
-        party = Party(job, events=sink, state_dir=state_dir, program_name=name, threads=options.threads)
+    with _sinks(options, handler, policy, screen) as sink:
+        party = Party(
+            job,
+            events=sink,
+            state_dir=str(options.state_dir),
+            program_name=policy.program.filename,
+            threads=options.threads,
+            stdout=buffer,
+            strict=options.strict,
+        )
         desk = None
         if options.desk is not None:
             desk = Desk(options.desk, party, options.state_dir, insecure=bool(insecure))
         _Process(options, party, outcome, desk).run()
-    return outcome.conclude(settings.json)
+    return outcome.conclude(settings.json, buffer)
+
+
+def prints(policy: Policy) -> bool:
+    """Whether the result goes to standard output, which then holds nothing else."""
+    return policy.receives_output and any(isinstance(output, PrintedOutput) for output in policy.outputs)
+
+
+def printed_as_json(policy: Policy) -> Policy:
+    """The same policy, but what it prints is JSON, to become part of the object of ``--json``."""
+    outputs = (replace(out, format="json") if isinstance(out, PrintedOutput) else out for out in policy.outputs)
+    return replace(policy, outputs=tuple(outputs))
 
 
 @contextmanager
-def _sinks(options: Options, handler: console.LineHandler, policy: Policy) -> Iterator[EventSink]:
+def _sinks(options: Options, handler: console.LineHandler, policy: Policy, screen: TextIO) -> Iterator[EventSink]:
     """Where events go: the live table or plain progress lines, and the descriptor of ``--events-fd``."""
     file = _event_file(options.events_fd) if options.events_fd is not None else None
     quiet = options.level > logging.INFO or options.settings.json
     lock = threading.Lock()
-    with _view(handler, policy, quiet) as show:
+    with _view(handler, policy, quiet, screen) as show:
 
         def sink(event: Event) -> None:
             show(event)
@@ -104,11 +129,11 @@ def _sinks(options: Options, handler: console.LineHandler, policy: Policy) -> It
 
 
 @contextmanager
-def _view(handler: console.LineHandler, policy: Policy, quiet: bool) -> Iterator[EventSink]:
+def _view(handler: console.LineHandler, policy: Policy, quiet: bool, screen: TextIO) -> Iterator[EventSink]:
     if quiet:
         yield lambda event: None
         return
-    with view(1, "", write=lambda line: log.info("%s", line)) as shown:
+    with view(1, "", stream=screen, write=lambda line: log.info("%s", line)) as shown:
         direct = handler.write
         if isinstance(shown, LiveView):
             handler.write = shown.log
@@ -152,14 +177,18 @@ class _Outcome:
     #: The run's thread could not be stopped; only the end of the process stops it.
     stuck: bool = False
 
-    def conclude(self, as_json: bool) -> int:
-        """Print the JSON object if wanted; returns 0 or raises what ended the party."""
+    def conclude(self, as_json: bool, printed: io.BytesIO | None = None) -> int:
+        """Print the JSON object if wanted, with the ``printed`` rows; returns 0 or raises what ended the party."""
         error = self.error
         if as_json:
             record: dict[str, Any] = {"ok": error is None}
             if isinstance(error, PolytuneError):
                 record["error"] = {"code": error.code, "message": error.message}
-            print(console.json_text(record), flush=True)
+            text = console.json_text(record)
+            if printed is not None and printed.getvalue():  # rows are printed as they are, whatever they hold
+                rows = json.loads(printed.getvalue())
+                text = f'{text.removesuffix("}")}, "output": {json.dumps(rows)}}}'
+            print(text, flush=True)
         if self.stuck and isinstance(error, PolytuneError):
             # With the process its connections go, and databases roll back what is not committed.
             exits.show(error)

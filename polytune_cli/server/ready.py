@@ -38,7 +38,7 @@ class Readiness:
         from engine.data import unreachable
 
         policy = self._policy
-        found = unreachable(policy.input, policy.output if policy.receives_output else None)
+        found = unreachable(policy.input, policy.outputs if policy.receives_output else ())
         folder = self._state_dir
         while not os.path.exists(folder):  # it is made when it is needed
             folder = os.path.dirname(os.path.abspath(folder))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.policy import Constant, InputSpec, OutputSpec, Policy, ProgramText, SqlConstant
+from engine.data import Delivery, Result, check_outputs, write_outputs
+from engine.outputs import DatabaseOutput, Output
+from engine.policy import Constant, InputSpec, Policy, ProgramText, SqlConstant
 from engine.values import ArrayType, BoolType, EnumType, IntType, StructType, TupleType
 
 BOOL = BoolType()
@@ -45,5 +47,13 @@ def policy_over(url: str, query: str, constants: dict[str, str | Constant] | Non
     )
 
 
-def output_over(url: str, query: str, setup: str | None = None, **options: Any) -> OutputSpec:
-    return OutputSpec(url, query, setup, **options)
+def output_over(url: str, query: str, setup: str | None = None, **options: Any) -> DatabaseOutput:
+    return DatabaseOutput(url, query, setup, **options)
+
+
+def check_output(output: Output, type: Any, **options: Any) -> None:
+    check_outputs([output], type, **options)
+
+
+def write_output(output: Output, type: Any, value: Any, run_id: str, state_dir: Path) -> int:
+    return write_outputs([output], Result.of(type, value), Delivery(run_id, state_dir))

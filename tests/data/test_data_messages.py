@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from engine.data import check_output, read_snapshot, write_output
+from engine.data import read_snapshot
 from engine.data.problems import clean
 from engine.errors import DataError
 from engine.values import ArrayType
-from tests.data.data_helpers import U16, output_over, policy_over, rows_of, text
+from tests.data.data_helpers import U16, check_output, output_over, policy_over, rows_of, text, write_output
 
 PERSON = "Grosvenor"
 SECRET = "hunter2secret"

@@ -14,10 +14,22 @@ from typing import Any
 
 import pytest
 
-from engine.data import check_output, write_output
 from engine.errors import DataError, ResourceError
 from engine.values import ArrayType, StructValue
-from tests.data.data_helpers import BOOL, I32, TIER, U8, U16, U64, output_over, rows_of, struct, text
+from tests.data.data_helpers import (
+    BOOL,
+    I32,
+    TIER,
+    U8,
+    U16,
+    U64,
+    check_output,
+    output_over,
+    rows_of,
+    struct,
+    text,
+    write_output,
+)
 from tests.servers import connect
 
 TABLE = "CREATE TABLE results (id {serial}, joined INT)"
@@ -187,20 +199,22 @@ def test_a_refused_row_rolls_all_back_and_keeps_the_result(database: Any, tmp_pa
     error = refused(write_output, spec, ArrayType(U16, 8), counts, "0f8fad5b-d9cb", tmp_path)
     path = tmp_path / "recovery" / "0f8fad5b-d9cb.json"
     assert error.message.startswith("output.query, row 7: ")
-    assert error.message.endswith(f"the output database was not changed; result saved to {path}")
+    assert error.message.endswith(
+        f"output was not written; result saved to {path}; apply with: polytune output --resume {path}"
+    )
     assert database.run("SELECT joined FROM results") == [(77,)]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     saved = json.loads(path.read_text())
     assert saved["rows"] == [[count] for count in counts]
     assert saved["run_id"] == "0f8fad5b-d9cb"
-    assert saved["query"] == spec.query
+    assert [output["query"] for output in saved["outputs"]] == [spec.query]
     assert "test@" not in path.read_text()
 
 
 @pytest.mark.fault(55)
 def test_a_lost_database_keeps_the_result(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("engine.data.output.PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("engine.data.sqloutput.PAUSES", (0.01, 0.01, 0.01))
     spec = output_over("mysql://u:secret-word@127.0.0.1:1/p", INSERT)
     error = refused(write_output, spec, rows_of(text(2), U8, size=1), [([255, 1], 3)], "../run", tmp_path)
     (path,) = (tmp_path / "recovery").iterdir()
@@ -211,7 +225,7 @@ def test_a_lost_database_keeps_the_result(tmp_path: Path, monkeypatch: Any) -> N
 
 
 def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("engine.data.output.PAUSES", ())
+    monkeypatch.setattr("engine.data.sqloutput.PAUSES", ())
     (tmp_path / "recovery").write_text("a file is in the way")
     with pytest.raises(ResourceError, match="saving it to"):
         write_output(output_over("postgres://u@127.0.0.1:1/p", INSERT), U8, 1, "run", tmp_path)
@@ -220,7 +234,7 @@ def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: Any)
 def test_a_locked_database_is_tried_again(database: Any, tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
     """Another connection holds the lock for a while; the transaction is repeated as a whole."""
     with_results(database).run("INSERT INTO results (joined) VALUES (-1)")
-    monkeypatch.setattr("engine.data.output.PAUSES", (1.0, 1.0, 1.0))
+    monkeypatch.setattr("engine.data.sqloutput.PAUSES", (1.0, 1.0, 1.0))
     timeout = {
         "sqlite": "SELECT 1",
         "postgres": "SET LOCAL lock_timeout = 300",
@@ -345,4 +359,4 @@ def test_a_broken_connection_is_tried_again(name: str, new_database: Any, tmp_pa
 def test_numbers_too_large_for_sqlite(new_database: Any, tmp_path: Path) -> None:
     database = with_results(new_database("sqlite"))
     error = refused(write_output, output_over(database.url, INSERT), U64, 2**63, "run", tmp_path)
-    assert "output row 1: a u64 above 2^63-1" in error.message
+    assert "output.query, row 1: a u64 above 2^63-1" in error.message

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from engine.data import check_output, encode_rows, read_snapshot, write_output
+from engine.data import encode_rows, read_snapshot
 from engine.errors import DataError
 from engine.policy import load_policy
 from engine.values import ArrayType, decode
 from polytune_cli.datagen import people, spoil, sql_script
-from tests.data.data_helpers import U8, U16, USIZE, rows_of, text
+from tests.data.data_helpers import U8, U16, USIZE, check_output, rows_of, text, write_output
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
 DECLARED = {"ROWS": USIZE, "ID_LEN": USIZE}
@@ -65,8 +65,8 @@ def test_two_parties(compose: dict[str, Any], tmp_path: Path) -> None:
     assert counts == compose["data"].expected
     result = ArrayType(U16, 10)
     for _ in range(2):
-        check_output(policy.output, result)
-        assert write_output(policy.output, result, counts, "run", tmp_path) == 10
+        check_output(policy.outputs[0], result)
+        assert write_output(policy.outputs[0], result, counts, "run", tmp_path) == 10
     assert compose["db_out"].run("SELECT id, joined FROM results ORDER BY id") == list(enumerate(counts, 11))
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from engine.errors import PolicyError
 from engine.policy import load_policy, redact
-from engine.policy.databases import OUTPUT_KEYS
 from engine.policy.inputs import INPUT_KEYS, INPUT_LATER
 from engine.policy.jsontext import JsonError, parse
 from engine.policy.load import KEYS, LATER
+from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS
 from tests.policy.policy_helpers import GOOD, PROGRAM
 
 WORDS = st.sampled_from(
@@ -41,7 +41,8 @@ NAMES = st.sampled_from(
     [
         *INPUT_KEYS,
         *INPUT_LATER,
-        *OUTPUT_KEYS,
+        *DATABASE_KEYS,
+        *FILE_KEYS,
         "rows",
         "max_bytes",
         "driver",

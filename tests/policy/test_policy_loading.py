@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.outputs import DatabaseOutput
 from engine.policy import (
     LiteralConstant,
     MaxBytes,
@@ -32,9 +33,10 @@ def test_the_seeds_policies() -> None:
     assert zero.program == one.program
     assert (zero.is_leader, one.is_leader) == (True, False)
     assert (zero.receives_output, one.receives_output) == (True, False)
-    assert one.output is None
-    assert zero.output is not None
-    assert zero.output.setup == "TRUNCATE results"
+    assert one.outputs == ()
+    (output,) = zero.outputs
+    assert isinstance(output, DatabaseOutput)
+    assert output.setup == "TRUNCATE results"
     assert set(zero.constants) == set(one.constants) == {"ROWS", "ID_LEN"}
     assert zero.warnings == one.warnings == ()
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from engine.policy import Limits, Timeouts, load_policy, schema
-from engine.policy.databases import OUTPUT_KEYS
 from engine.policy.inputs import INPUT_KEYS
 from engine.policy.load import KEYS
+from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS
 from tests.policy.policy_helpers import write
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
@@ -27,7 +27,8 @@ def test_it_lists_the_keys_of_the_loader() -> None:
     properties = found["properties"]
     assert set(properties) == {*KEYS, "$schema"}
     assert set(properties["input"]["oneOf"][1]["properties"]) == set(INPUT_KEYS)
-    assert set(properties["output"]["oneOf"][1]["properties"]) == set(OUTPUT_KEYS)
+    outputs = [set(form["properties"]) for form in properties["output"]["oneOf"] if "properties" in form]
+    assert outputs == [set(DATABASE_KEYS), set(FILE_KEYS)]
     assert set(properties["limits"]["properties"]) == set(vars(Limits()))
     assert set(properties["timeouts"]["properties"]) == set(vars(Timeouts()))
 

@@ -16,9 +16,9 @@ import pytest
 from engine import errors
 from engine.events import PHASES
 from engine.policy import model
-from engine.policy.databases import OUTPUT_KEYS
 from engine.policy.inputs import INPUT_KEYS, INPUT_LATER
 from engine.policy.load import KEYS, LATER
+from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS
 from polytune_cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
@@ -122,7 +122,7 @@ def test_every_policy_key_is_documented() -> None:
     nested = [
         field.name for cls in (model.Limits, model.Timeouts, model.SecurityLevel) for field in dataclasses.fields(cls)
     ]
-    for key in {*KEYS, *LATER, *INPUT_KEYS, *OUTPUT_KEYS, *nested}:
+    for key in {*KEYS, *LATER, *INPUT_KEYS, *DATABASE_KEYS, *FILE_KEYS, *nested}:
         assert f"`{key}`" in page, key
     assert not set(INPUT_KEYS) & set(INPUT_LATER)
 

@@ -1,0 +1,67 @@
+"""The end of a run for a party that learns the result: outputs tried out before the protocol, written after it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+from engine.policy import Policy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from engine.data import Result
+    from engine.garble import Program
+    from engine.run.steps import Context
+    from engine.values import Type
+
+log = logging.getLogger("polytune")
+#: Share of the phase "output" that the protocol takes.
+OPENED = 0.7
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """How this process delivers results: ``state_dir`` keeps those that could not be written, ``stdout`` is where an
+    output ``"-"`` goes (None: the process's own), ``strict`` makes warnings of the check errors, ``stop`` set calls
+    writing off.
+    """
+
+    state_dir: str
+    stdout: IO[bytes] | None = None
+    strict: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def preflight(policy: Policy, result_type: Type, *, strict: bool = False) -> None:
+    """Try the outputs before the protocol starts; raises DataError."""
+    from engine.data import check_outputs
+
+    if policy.receives_output:
+        check_outputs(policy.outputs, result_type, strict=strict)
+
+
+def deliver(context: Context, program: Program, bits: np.ndarray) -> Result:
+    """Open the output bits and write the result; returns it. Raises GarblePanic, DataError or ResourceError."""
+    from engine.data import Delivery, Result, write_outputs
+
+    policy, outlet = context.job.policy, context.outlet
+    context.progress("output", OPENED)
+    result = Result(program.result_type, program.value_bits(bits))
+    if policy.outputs:
+        delivery = Delivery(
+            context.run.run_id,
+            outlet.state_dir,
+            str(policy.path),
+            outlet.stdout,
+            lambda done: context.progress("output", OPENED + (1 - OPENED) * done),
+            outlet.stop,
+        )
+        log.info("MPC Output: %d rows", write_outputs(policy.outputs, result, delivery))
+    else:
+        log.info("MPC Output: %d rows", len(result))
+        log.warning("No 'output' and/or 'output_db' specified in the policy, dropping %d rows", len(result))
+    context.progress("output", 1.0)
+    return result

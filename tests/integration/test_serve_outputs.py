@@ -1,0 +1,57 @@
+"""Where results go, with real processes: files, standard output, several outputs, every output party."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.scene import Scene
+
+DATABASE = {
+    "db": "sqlite://out.sqlite",
+    "setup": "DELETE FROM results",
+    "query": "INSERT INTO results VALUES (CAST($1 AS INT))",
+}
+
+
+def test_every_output_party_writes_to_all_its_outputs(scene: Any) -> None:
+    """Party 0 has three outputs, one of them standard output, which then holds the rows and no log."""
+    parties: Scene = scene()
+    parties.change(0, output_parties=[0, 1], output=["-", DATABASE, {"file": "out0.jsonl"}])
+    parties.change(1, output_parties=[0, 1], output={"file": "out1.csv"})
+    contributor = parties.start(1, "--runs", "1")
+    leader = parties.start(0)
+    assert leader.end() == 0, leader.errors
+    assert contributor.end() == 0, contributor.log
+    assert leader.log == "36\n0\n"
+    assert "MPC Output: 2 rows" in leader.errors
+    assert "MPC Output: 2 rows" in contributor.log
+    assert parties.results == [36, 0]
+    assert (parties.folder / "out0.jsonl").read_text() == "[36]\n[0]\n"
+    assert (parties.folder / "out1.csv").read_text() == "36\n0\n"
+
+
+def test_printed_rows_become_part_of_the_json_object(scene: Any) -> None:
+    parties: Scene = scene()
+    parties.change(0, output="-")
+    contributor = parties.start(1, "--runs", "1")
+    leader = parties.start(0, "--json")
+    assert leader.end() == 0, leader.errors
+    assert contributor.end() == 0
+    assert json.loads(leader.log) == {"ok": True, "output": [[36], [0]]}
+
+
+@pytest.mark.fault(54)
+def test_all_outputs_are_checked_before_the_run(scene: Any) -> None:
+    """The second of two cannot work: nothing is computed, the first is untouched, the contributor goes on."""
+    parties: Scene = scene()
+    parties.change(0, output=[DATABASE, {"file": "nowhere/out.csv"}])
+    contributor = parties.start(1)
+    leader = parties.start(0)
+    assert leader.end() == 4
+    assert "output check failed: output[1]: cannot write" in leader.errors
+    assert "Trying to execute" not in leader.log + contributor.log
+    assert parties.results == [999]
+    contributor.wait_for("Listening for connection attempts from other parties", 2)
