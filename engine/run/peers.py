@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http
 import json
 import logging
@@ -27,8 +28,18 @@ from engine.errors import (
 from engine.policy import Policy
 from engine.run.record import Run
 from engine.run.terms import summary_differences
-from engine.transport.http.client import REFUSED, Meter, json_object, new_session, peer_headers, route, transport_reason
-from engine.transport.http.wire import PIECE_TYPE
+from engine.transport.http.client import (
+    REFUSED,
+    Meter,
+    changed_on_the_way,
+    json_object,
+    new_session,
+    peer_headers,
+    route,
+    transport_reason,
+    was_changed,
+)
+from engine.transport.http.wire import DIGEST_HEADER, MOST_CHANGED, PIECE_TYPE
 
 log = logging.getLogger("polytune")
 
@@ -101,10 +112,17 @@ class Peers:
         return self._request("GET", peer, path, None)
 
     def post(self, peer: int, path: str, body: dict[str, Any]) -> Reply:
-        """One POST; raises requests.RequestException when there is no answer."""
+        """One POST; raises requests.RequestException when there is no answer.
+
+        A body that comes with other bytes is sent again; SecurityError when that does not help.
+        """
         if path == "run":
             self.told.add(peer)
-        return self._request("POST", peer, path, body)
+        for _ in range(MOST_CHANGED):
+            reply = self._request("POST", peer, path, body)
+            if not was_changed(reply.body):
+                return reply
+        raise changed_on_the_way(peer)
 
     @contextlib.contextmanager
     def probing(self, peer: int, seconds: float) -> Iterator[Callable[[bytes], Reply]]:
@@ -125,6 +143,7 @@ class Peers:
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
+            headers[DIGEST_HEADER] = hashlib.sha256(data).hexdigest()
         with new_session(self.meters[peer], self._timeout[1]) as session:
             response = session.request(
                 method,
@@ -214,7 +233,7 @@ class Peers:
         body = {"run_id": self.run_id, "code": public_code(error), "message": public_message(error)}
 
         def tell(peer: int) -> None:
-            with contextlib.suppress(requests.RequestException):
+            with contextlib.suppress(requests.RequestException, SecurityError):
                 self.post(peer, "abort", body)
 
         self._timeout = (min(2.0, self._timeout[0]), min(5.0, self._timeout[1]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import socket
 import time
@@ -20,7 +21,16 @@ from engine.errors import MalformedMessage
 from engine.transport.frame import HEADER_BYTES
 from engine.transport.http.client import chunk_seconds
 from engine.transport.http.receiver import Receiver
-from engine.transport.http.wire import ABORT_TYPE, MAX_CONTROL_BODY, MAX_PROBE, ApiError, parse_chunk, parse_peer
+from engine.transport.http.wire import (
+    ABORT_TYPE,
+    DIGEST_HEADER,
+    MAX_CONTROL_BODY,
+    MAX_PROBE,
+    ApiError,
+    check_digest,
+    parse_chunk,
+    parse_peer,
+)
 from polytune_cli.server.listener import ANSWER_METER, CONNECTION
 
 log = logging.getLogger("polytune")
@@ -177,15 +187,26 @@ def _body_size(most: int) -> int:
 def _control(service: PeerService, name: str, path_party: int | None) -> Response:
     run_id, sender = _peer(service, path_party)
     _body_size(MAX_CONTROL_BODY)
-    body = request.get_json(force=True, silent=True)
-    if not isinstance(body, dict):
-        raise ApiError("bad_request", "the body must be a JSON object")
+    data = request.get_data(cache=False)
+    if DIGEST_HEADER in request.headers:
+        check_digest(request.headers[DIGEST_HEADER], hashlib.sha256(data).hexdigest())
+    body = _json_object(data)
     if body.get("run_id", run_id) != run_id:
         raise ApiError("bad_request", "run_id of the body and of the header differ")
     status, answer = service.control(name, run_id, sender, body)
     response = jsonify(answer)
     response.status_code = status
     return response
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise ApiError("bad_request", "the body must be a JSON object")
+    return body
 
 
 # -- bodies ----------------------------------------------------------------------------------------------------------

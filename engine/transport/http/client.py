@@ -14,7 +14,16 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-from engine.transport.http.wire import FROM_HEADER, MAX_CONTROL_BODY, PROTOCOL, PROTOCOL_HEADER, RUN_HEADER
+from engine.errors import SecurityError
+from engine.transport.http.wire import (
+    CHANGED,
+    FROM_HEADER,
+    MAX_CONTROL_BODY,
+    MOST_CHANGED,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    RUN_HEADER,
+)
 
 SLOWEST_RATE = 64 << 10
 #: The reason that :func:`transport_reason` gives when nobody listens.
@@ -123,6 +132,21 @@ def json_object(response: requests.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def was_changed(answer: dict[str, Any]) -> bool:
+    """Whether a peer says that a body reached it with other bytes than were sent."""
+    details = answer.get("details")
+    return isinstance(details, dict) and CHANGED.items() <= details.items()
+
+
+def changed_on_the_way(party: int) -> SecurityError:
+    """What ends a run when that happens again and again."""
+    return SecurityError(
+        f"what party {party} receives is not what was sent, {MOST_CHANGED} times in a row",
+        "something between the parties changes messages; find it, and use https",
+        code="changed",
+    )
 
 
 def root_cause(error: BaseException) -> BaseException:

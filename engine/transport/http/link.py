@@ -19,6 +19,7 @@ from engine.transport.frame import is_abort
 from engine.transport.http.adapter import Body, MessageAdapter
 from engine.transport.http.client import (
     Meter,
+    changed_on_the_way,
     chunk_seconds,
     is_refused,
     json_object,
@@ -26,6 +27,7 @@ from engine.transport.http.client import (
     peer_headers,
     route,
     transport_reason,
+    was_changed,
 )
 from engine.transport.http.outbox import Chunk, Outbox
 from engine.transport.http.wire import (
@@ -35,6 +37,7 @@ from engine.transport.http.wire import (
     CHUNK_HEADER,
     DIGEST_HEADER,
     LENGTH_HEADER,
+    MOST_CHANGED,
     PIECE_TYPE,
     SEQ_HEADER,
     SMALL,
@@ -141,7 +144,7 @@ class _Peer:
         refused: float | None = None
         full: float | None = None
         pause = 0.1
-        failures = 0
+        failures = changed = 0
         while not self.outbox.stopped:
             try:
                 reply = session.send(request, timeout=timeout, allow_redirects=False, stream=True)
@@ -160,6 +163,9 @@ class _Peer:
             else:
                 if _is_done(body):
                     return
+                changed = changed + 1 if was_changed(body) else 0
+                if changed == MOST_CHANGED:
+                    raise changed_on_the_way(self.number)
                 now = time.monotonic()
                 refused = None
                 if self._answered(reply.status_code, str(body.get("error", ""))):

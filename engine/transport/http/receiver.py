@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from engine.errors import MalformedMessage, SecurityError
 from engine.transport.buffers import POOL
 from engine.transport.frame import HEADER_BYTES
-from engine.transport.http.wire import AHEAD, MOST, REMEMBERED, SMALL, WINDOW, ApiError, ChunkHead
+from engine.transport.http.wire import AHEAD, MOST, REMEMBERED, SMALL, WINDOW, ApiError, ChunkHead, check_digest
 from engine.transport.inbox import FrameBuffer, Inbox
 
 #: Seconds that a repeated chunk waits for the request that brought it before and broke.
@@ -148,9 +148,11 @@ class Receiver:
         """
         sender = slot.sender
         stream = self._streams[sender]
-        if digest != slot.head.digest:
+        try:
+            check_digest(slot.head.digest, digest, next=stream.next)
+        except ApiError:
             self.abandon(slot)
-            raise ApiError("bad_request", "the body does not match its digest", next=stream.next)
+            raise
         with stream.changed:
             stream.last_seen = time.monotonic()
             del stream.reading[slot.head.seq]

@@ -39,6 +39,11 @@ MAX_CONTROL_BODY = 1 << 20
 MAX_PROBE = 256 << 10
 MAX_PROBES = 16
 
+#: A body came with other bytes than were sent: an ApiError ``bad_request`` with this in its details. Such a request is
+#: sent again; after so many times in a row it is no accident.
+CHANGED = {"digest": "mismatch"}
+MOST_CHANGED = 5
+
 STATUS = {
     "bad_request": 400,
     "unauthenticated": 401,
@@ -92,6 +97,12 @@ class ChunkHead:
     part: int = 0
     parts: int = 1
     batch: bool = False
+
+
+def check_digest(announced: str, found: str, **details: Any) -> None:
+    """Raises ApiError ``bad_request`` (see :data:`CHANGED`) when a body is not what its sender had."""
+    if announced.removeprefix("sha256:") != found:
+        raise ApiError("bad_request", "the body does not match its digest", **CHANGED, **details)
 
 
 _NUMBER = re.compile(r"\d{1,18}\Z")
