@@ -6,6 +6,7 @@ shown.
 
 from __future__ import annotations
 
+from engine.policy.envfile import read_env_file
 from engine.policy.load import load_policy
 from engine.policy.model import (
     Constant,
@@ -39,5 +40,6 @@ __all__ = [
     "is_loopback",
     "load_policy",
     "normalise_participant",
+    "read_env_file",
     "redact",
 ]

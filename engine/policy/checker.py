@@ -27,10 +27,14 @@ def type_name(value: Any) -> str:
 
 
 class Checker:
-    """Collects problems of one document; the readers return a usable default after a mistake."""
+    """Collects problems of one document; the readers return a usable default after a mistake.
 
-    def __init__(self, document: Document) -> None:
+    With ``allow_unknown`` keys that nobody knows are no problem.
+    """
+
+    def __init__(self, document: Document, allow_unknown: bool = False) -> None:
         self.document = document
+        self.allow_unknown = allow_unknown
         self.problems: list[tuple[int, str]] = []
 
     def problem(self, pointer: str, text: str, label: str | None = None) -> None:
@@ -47,11 +51,11 @@ class Checker:
         """All mistakes, in the order of the file, each once."""
         return list(dict.fromkeys(text for _, text in sorted(self.problems, key=lambda item: item[0])))
 
-    def unknown(self, pointer: str, value: Mapping[str, Any], known: Iterable[str], allow: bool = False) -> None:
+    def unknown(self, pointer: str, value: Mapping[str, Any], known: Iterable[str]) -> None:
         """Complain about keys that are not ``known`` (keys starting with ``x-`` pass)."""
         names = list(known)
         for key in value:
-            if key in names or key.startswith("x-") or allow:
+            if key in names or key.startswith("x-") or self.allow_unknown:
                 continue
             near = difflib.get_close_matches(key, names, 1)
             hint = f" (did you mean '{near[0]}'?)" if near else ""

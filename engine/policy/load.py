@@ -61,12 +61,13 @@ def load_policy(
 ) -> Policy:
     """Read and check a policy file. Raises PolicyError that lists every mistake (``.problems``).
 
-    ``environ`` (default: the process environment) gives the values of ``${NAME}``. Relative paths count
-    from the folder of the policy file.
+    ``environ`` (default: the process environment) gives the values of ``${NAME}``. Relative paths count from the folder
+    of the policy file. The policy's secrets are registered (engine.redaction). ``allow_unknown_keys`` lets keys pass
+    that nobody knows, at every depth.
     """
     file = Path(path)
     document = _read(file)
-    check = Checker(document)
+    check = Checker(document, allow_unknown_keys)
     for pointer, key, line in document.duplicates:
         check.problems.append((line, f"{pointer}: key '{key}' appears twice (line {line})"))
     if not isinstance(document.value, dict):
@@ -83,7 +84,7 @@ def load_policy(
     secrets = tuple(sorted(confidential(root, expanded)))
     redaction.register(*secrets)
     reader = _Reader(file, check, root, secrets, os.environ if environ is None else environ)
-    policy = reader.policy(allow_unknown_keys)
+    policy = reader.policy()
     if policy is None:
         raise _failure(file, check, [text for _, text in expanded])
     return policy
@@ -150,9 +151,9 @@ class _Reader:
         self.environ = environ
         self.warnings: list[str] = []
 
-    def policy(self, allow_unknown: bool) -> Policy | None:
+    def policy(self) -> Policy | None:
         check, root = self.check, self.root
-        check.unknown("", root, (*KEYS, *LATER, "$schema"), allow_unknown)
+        check.unknown("", root, (*KEYS, *LATER, "$schema"))
         check.not_yet("", root, LATER)
         version = self.version()
         participants = self.participants()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine import redaction
 from engine.errors import GarbleError, PolicyError, PolytuneError, SecurityError
-from engine.policy import Policy, load_policy
+from engine.policy import Policy
 from engine.policy.trust import Trust
 from engine.run import steps
 from engine.run.deliver import preflight
@@ -29,13 +29,17 @@ Values = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: ``about`` is what was looked at, ``status`` ok, note, warning or failed."""
+    """One line of the report, without secrets. ``status``: ok, note, warning, failed; ``about``: what was looked at."""
 
     about: str
     status: str
     message: str
     hint: str = ""
     exit_code: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", redaction.clean(self.message))
+        object.__setattr__(self, "hint", redaction.clean(self.hint))
 
 
 @dataclass
@@ -103,7 +107,7 @@ class _Heard(logging.Handler):
 
 
 def check_party(
-    path: str | Path,
+    load: Callable[[], Policy],
     *,
     address: str = "127.0.0.1",
     allow_insecure: bool = False,
@@ -111,14 +115,16 @@ def check_party(
     peers: bool = False,
     constants: Values | None = None,
 ) -> Report:
-    """Check a policy, and on request its ``database`` and its ``peers``; errors are in the report, never raised.
+    """Check the policy that ``load`` gives, and on request its ``database`` and its ``peers``.
+
+    Errors are in the report, never raised.
 
     ``constants``: party name -> name -> value, of other parties, where a type depends on them. Where it is not given,
     the own constant of the same name is taken, else 1: only a run can know.
     """
     report = Report()
     with trying(report, "policy"):
-        policy = report.policy = load_policy(path)
+        policy = report.policy = load()
         role = "leads" if policy.is_leader else f"contributes; party {policy.leader} leads"
         report.add("policy", OK, f"party {policy.party} of {len(policy.participants)}, {role}")
         for warning in policy.warnings:

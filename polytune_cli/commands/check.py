@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from polytune_cli.policyfile import PolicyFile, policy_options
 
 if TYPE_CHECKING:
     from engine.run.check import Finding, Report
@@ -17,14 +18,7 @@ _INDENT = " " * 18
 
 
 @click.command("check")
-@click.option(
-    "-c",
-    "--config",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="POLICY",
-    help="The policy file of this party.",
-)
+@policy_options
 @click.option("--db", is_flag=True, help="Connect to the databases: convert all rows, try the output. Changes nothing.")
 @click.option("--peers", is_flag=True, help="Ask every other party for its version; they must be listening.")
 @click.option(
@@ -40,7 +34,7 @@ _INDENT = " " * 18
 @click.pass_context
 def command(
     ctx: click.Context,
-    config: Path,
+    policy_file: PolicyFile,
     db: bool,
     peers: bool,
     consts: tuple[str, ...],
@@ -62,7 +56,7 @@ def command(
     from polytune_cli.console import json_text
 
     report = check_party(
-        config,
+        policy_file.load,
         address=listen_address(addr, None)[0],
         allow_insecure=allow_insecure,
         database=db,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polytune_cli.console import default_level, level_of
+from polytune_cli.policyfile import PolicyFile, policy_options
 
 if TYPE_CHECKING:
     from polytune_cli.main import Settings
@@ -18,14 +19,7 @@ SOCKET_ADDRESS = "SOCKET_ADDRESS"
 
 
 @click.command("serve")
-@click.option(
-    "-c",
-    "--config",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="POLICY",
-    help="The policy file of this party.",
-)
+@policy_options
 @click.option("--addr", metavar="IP", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option(
     "--port",
@@ -75,7 +69,7 @@ SOCKET_ADDRESS = "SOCKET_ADDRESS"
 @click.pass_context
 def command(
     ctx: click.Context,
-    config: Path,
+    policy_file: PolicyFile,
     addr: str | None,
     port: int | None,
     wait_peers: float,
@@ -103,7 +97,7 @@ def command(
     desk = None if admin_port is None else DeskOptions(admin_port, admin_addr, admin_host)
     return serve(
         Options(
-            config=config,
+            policy_file=policy_file,
             address=address,
             port=number,
             wait_peers=wait_peers,

@@ -22,13 +22,14 @@ from urllib.parse import urlsplit
 from engine.errors import PolytuneError, ResourceError
 from engine.events import Event, EventSink
 from engine.outputs import PrintedOutput
-from engine.policy import Policy, is_loopback, load_policy
+from engine.policy import Policy, is_loopback
 from engine.run.job import check_transport, prepare
 from engine.run.party import Interrupted, Party
 from engine.transport.http.link import LANES
 from polytune_cli import console, exits
 from polytune_cli.kernels import get_ready
 from polytune_cli.live import LiveView, view
+from polytune_cli.policyfile import PolicyFile
 from polytune_cli.server.app import create_app
 from polytune_cli.server.desk import Desk, DeskOptions
 from polytune_cli.server.listener import Listener
@@ -46,7 +47,7 @@ DEFAULT_PORT = 8000
 class Options:
     """Checked options of ``serve``; ``port`` None means the port of the own URL."""
 
-    config: Path
+    policy_file: PolicyFile
     address: str
     port: int | None
     wait_peers: float
@@ -65,7 +66,7 @@ def serve(options: Options) -> int:
     """Run one party; returns the exit code. Errors before the listener is up are raised."""
     settings = options.settings
     handler = console.set_up(options.level, as_json=settings.log_format == "json", to_stderr=settings.json)
-    policy = load_policy(options.config)
+    policy = options.policy_file.load()
     printed = prints(policy)
     if printed:
         handler.write = console.to_stream(sys.stderr)
