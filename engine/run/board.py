@@ -9,7 +9,8 @@ import datetime
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from engine.errors import PolytuneError
@@ -112,6 +113,15 @@ class Tracker:
             "circuit": self._size(),
         }
 
+    def account(self) -> dict[str, Any]:
+        """Where time and bytes went: seconds of each phase, and the counters of each part of the protocol."""
+        stats = self.run.stats
+        parts = stats.phases if stats is not None else {}
+        return {
+            "phases": {name: round(seconds, 4) for name, seconds in self.totals().seconds.items()},
+            "protocol": {name: {**asdict(part), "seconds": round(part.seconds, 4)} for name, part in parts.items()},
+        }
+
     def totals(self) -> Totals:
         """The counters of this run so far."""
         run, link = self.run, self.run.link
@@ -167,6 +177,8 @@ class Board:
     """The runs of a party, under way and ended. Thread-safe."""
 
     def __init__(self) -> None:
+        #: Called with the record and the account of each run that ended.
+        self.on_end: Callable[[dict[str, Any]], None] = lambda record: None
         self._lock = threading.Lock()
         self._running: dict[str, Tracker] = {}
         self._history: deque[dict[str, Any]] = deque(maxlen=HISTORY)
@@ -186,6 +198,7 @@ class Board:
             self._running.pop(tracker.run.run_id, None)
             self._history.appendleft(record)
             self._totals += totals
+        self.on_end({**record, **tracker.account()})
 
     @property
     def running(self) -> list[Tracker]:

@@ -66,6 +66,18 @@ SOCKET_ADDRESS = "SOCKET_ADDRESS"
     "--admin-host", multiple=True, metavar="NAME", help="Another host name under which operators reach their listener."
 )
 @click.option("--strict", is_flag=True, help="Make errors of the warnings about the output's statements.")
+@click.option(
+    "--result",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write an account of each run to FILE: id, end, times, bytes by phase; no values.",
+)
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a trace of the run to FILE, and a table of it to stderr.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -82,6 +94,8 @@ def command(
     admin_addr: str,
     admin_host: tuple[str, ...],
     strict: bool,
+    result: Path | None,
+    profile: Path | None,
 ) -> int:
     """Take part in computations as one party.
 
@@ -108,6 +122,8 @@ def command(
             events_fd=events_fd,
             desk=desk,
             strict=strict,
+            result=result,
+            profile=profile,
             level=level,
             settings=ctx.obj,
         )

@@ -33,6 +33,7 @@ from polytune_cli.policyfile import PolicyFile
 from polytune_cli.server.app import create_app
 from polytune_cli.server.desk import Desk, DeskOptions
 from polytune_cli.server.listener import Listener
+from polytune_cli.server.reports import RunAccount, profiling
 
 if TYPE_CHECKING:
     from polytune_cli.main import Settings
@@ -58,6 +59,8 @@ class Options:
     events_fd: int | None
     desk: DeskOptions | None
     strict: bool
+    result: Path | None
+    profile: Path | None
     level: int
     settings: Settings
 
@@ -96,7 +99,13 @@ def serve(options: Options) -> int:
         desk = None
         if options.desk is not None:
             desk = Desk(options.desk, party, options.state_dir, insecure=bool(insecure))
-        _Process(options, party, outcome, desk).run()
+        account = RunAccount(options.result, policy) if options.result is not None else None
+        if account is not None:
+            party.board.on_end = account.ended
+        with profiling(options.profile, policy, options.runs):
+            _Process(options, party, outcome, desk).run()
+        if account is not None:
+            account.never_began(outcome.error)
     return outcome.conclude(settings.json, buffer)
 
 
