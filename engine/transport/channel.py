@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class PhaseStats:
 
 @dataclass
 class Stats:
-    """Counters in total and per part of the run: setup, preprocess, garble, online."""
+    """Counters in total and per part of the run: setup, preprocess, garble, online. ``sent``: frames of every label."""
 
     bytes_sent: int = 0
     bytes_received: int = 0
@@ -63,6 +64,7 @@ class Stats:
     rounds: int = 0
     seconds: float = 0.0
     phases: dict[str, PhaseStats] = field(default_factory=dict)
+    sent: Counter[str] = field(default_factory=Counter)
 
 
 class IncomingArray:
@@ -152,6 +154,7 @@ class Channel:
             for counter in (self.stats, phase):
                 counter.bytes_sent += HEADER_BYTES + length
                 counter.messages += 1
+            self.stats.sent[label] += 1
         with _span(trace.SEND, label, self.place, HEADER_BYTES + length):
             self.link.post(self.places[to], [header, *views])
 

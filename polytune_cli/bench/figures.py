@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,8 @@ STAGES = {
 class PartyFigures:
     """What one party measured: wall seconds in total and per phase, bytes it wrote, flights it waited for.
 
-    ``cpu_seconds`` is the processor time of its process, None where parties share one.
+    ``cpu_seconds`` is the processor time of its process, None where parties share one; ``messages``: how many of each
+    kind it sent.
     """
 
     seconds: float
@@ -29,6 +31,7 @@ class PartyFigures:
     bytes_sent: int
     rounds: int
     cpu_seconds: float | None = None
+    messages: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_stats(cls, stats: Any, bytes_sent: int | None = None) -> PartyFigures:
@@ -39,6 +42,7 @@ class PartyFigures:
             phases={name: phase.seconds for name, phase in stats.phases.items()},
             bytes_sent=stats.bytes_sent if bytes_sent is None else bytes_sent,
             rounds=stats.rounds,
+            messages=dict(stats.sent),
         )
 
 
@@ -95,6 +99,7 @@ class Figures:
             "seconds": {name: round(value, 6) for name, value in seconds.items()},
             "bytes_sent": sent,
             "bytes_per_and": round(sum(sent) / max(self.and_gates, 1), 3),
+            "messages": dict(sorted(sum((Counter(p.messages) for p in run.parties), Counter()).items())),
             "rounds": max(party.rounds for party in run.parties),
             "ands_per_second": round(self.and_gates / run.total, 1) if run.total else 0.0,
             "cpu_seconds": [party.cpu_seconds for party in run.parties],

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from engine.circuit.bench import and_chain
+from engine.transport.frame import BROADCAST, PHASES
 from polytune_cli.bench.cases import CaseSpec, build
 from polytune_cli.bench.figures import Figures, Measurement, PartyFigures
 from polytune_cli.bench.http import run_party
@@ -63,6 +64,15 @@ def test_and_in_memory() -> None:
     assert (record["case"], record["and_gates"], record["parties"]) == ("and", 5000, 3)
     assert record["circuit_bytes"] == 9 * 15_000 + 4 * 128  # each AND gate reads two XOR gates
     assert len(record["totals"]) == 2 and len(record["peak_rss_bytes"]) == 1
+
+
+@pytest.mark.parametrize(("parties", "others"), [(2, {"COIN_ZT", "ZT_COM", "ZT_OPEN", "COIN_COT"}), (3, {"ZT_HASH"})])
+def test_the_timed_run_contains_every_message(parties: int, others: set[str]) -> None:
+    record = figures("and", "--ands", "5000", "--transport", "http", "--parties", str(parties))
+    broadcast = {f"{name}/echo" for name in BROADCAST} if parties > 2 else set()
+    only_three = {"DCHK1", "DCHK2", "DCHK3"} if parties == 2 else set()
+    assert set(record["messages"]) == (set(PHASES) | broadcast) - others - only_three - {"ABORT"}
+    assert min(record["messages"].values()) >= 1
 
 
 def test_and_over_http_with_processes() -> None:
