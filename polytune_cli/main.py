@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "Run a complete example on this machine.",
     "init": "Make a folder to start from: policies, program, data.",
     "check": "Check a policy before a run, and show what it discloses.",
+    "output": "Write a saved result that could not be written at the end of its run.",
     "eval": "Evaluate a program without encryption, all inputs given.",
     "compile": "Write a program as a circuit file in Bristol Fashion.",
     "stats": "Show the size of a program's circuit and what makes it large.",

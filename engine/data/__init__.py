@@ -1,11 +1,11 @@
 """Databases: rows and constants in, results out. The only room that imports database drivers (lazily).
 
-``read_snapshot(policy, declared) -> Snapshot`` reads rows and constants of one moment;
-``encode_rows(table, parameter_type, parameter_name=...) -> EncodedRows`` makes input bits of the rows;
-``query_columns(spec)`` and ``check_columns(columns, parameter_type, name)`` look at the columns without the rows;
-``check_outputs(outputs, result_type)`` tries the outputs before a run; ``write_outputs(outputs, result, delivery)``
-writes a ``Result``; ``result_rows(result_type, value)`` gives the rows that would be written;
-``unreachable(input, outputs)`` names the databases that do not answer.
+``read_snapshot(policy, declared) -> Snapshot`` reads rows and constants of one moment; ``encode_rows(table,
+parameter_type, parameter_name=...) -> EncodedRows`` makes input bits of the rows; ``query_columns(spec)`` and
+``check_columns(columns, parameter_type, name)`` look at the columns without the rows; ``check_outputs(outputs,
+result_type)`` tries the outputs before a run; ``write_outputs(outputs, result, delivery)`` writes a ``Result``;
+``result_rows(result_type, value)`` gives the rows that would be written; ``resuming(path)`` opens a recovery file to
+apply it; ``unreachable(input, outputs)`` names the databases that do not answer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from engine.data.metadata import query_columns
 from engine.data.output import check_outputs, write_outputs
 from engine.data.reachable import unreachable
 from engine.data.result import Result, result_rows
+from engine.data.resume import Resume, resuming
 from engine.data.rows import EncodedRows, check_columns, encode_rows
 from engine.data.snapshot import read_snapshot
 from engine.data.table import Column, Snapshot, Table
@@ -24,6 +25,7 @@ __all__ = [
     "Delivery",
     "EncodedRows",
     "Result",
+    "Resume",
     "Snapshot",
     "Table",
     "check_columns",
@@ -32,6 +34,7 @@ __all__ = [
     "query_columns",
     "read_snapshot",
     "result_rows",
+    "resuming",
     "unreachable",
     "write_outputs",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from engine.data import recovery
 from engine.data.delivery import Delivery
@@ -51,41 +50,44 @@ def write_outputs(outputs: Sequence[Output], result: Result, delivery: Delivery)
             counts.append(write_one(output, result, replace(delivery, progress=progress)))
         except PolytuneError as error:
             failures.append(Failure(output, error))
-        except Exception as error:  # whatever it was, the result must not be lost
-            log.debug("details", exc_info=True)
-            failures.append(Failure(output, DataError(f"{output.label}: {type(error).__name__}")))
     if failures:
-        raise _kept(outputs, failures, recovery.save(result, delivery, outputs, failures))
+        path = recovery.save(result, delivery, outputs, failures)
+        states = ", ".join(_state(output, failures) for output in outputs)
+        raise combined(failures, f"{states}; result saved to {path}; apply with: polytune output --resume {path}")
     return counts[0] if counts else len(result)
 
 
 def write_one(output: Output, result: Result, delivery: Delivery) -> int:
-    """Write to one output; returns the number of rows."""
-    if isinstance(output, DatabaseOutput):
-        return write_database(output, result, delivery)
-    if isinstance(output, FileOutput):
-        return write_file(output, result, delivery)
-    return write_printed(output, result, delivery)
+    """Write to one output; returns the number of rows. Raises nothing but PolytuneError: a result must not be lost."""
+    try:
+        if isinstance(output, DatabaseOutput):
+            return write_database(output, result, delivery)
+        if isinstance(output, FileOutput):
+            return write_file(output, result, delivery)
+        return write_printed(output, result, delivery)
+    except PolytuneError:
+        raise
+    except Exception as error:
+        log.debug("details", exc_info=True)
+        raise DataError(f"{output.label}: cannot be written ({type(error).__name__})") from error
 
 
-def _part(delivery: Delivery, number: int, count: int) -> Callable[[float], None]:
-    """Progress of one output as progress of all."""
-    return lambda done: delivery.progress((number + done) / count)
-
-
-def _kept(outputs: Sequence[Output], failures: Sequence[Failure], path: Path) -> PolytuneError:
-    """One error for all failures, with the file that keeps the result."""
-    failed = {failure.output.label: failure for failure in failures}
-    states = [_state(output, failed.get(output.label)) for output in outputs]
-    lines = [failure.error.message for failure in failures]
-    lines.append(f"{', '.join(states)}; result saved to {path}; apply with: polytune output --resume {path}")
+def combined(failures: Sequence[Failure], last: str) -> PolytuneError:
+    """One error for all failures and a ``last`` line; a full disk (exit code 6) comes before others."""
+    lines = [*(failure.error.message for failure in failures), last]
     hints = dict.fromkeys(failure.error.hint for failure in failures if failure.error.hint)
     first = next((failure.error for failure in failures if failure.error.exit_code == 6), failures[0].error)
     kind = ResourceError if first.exit_code == 6 else DataError
     return kind("\n".join(lines), "; ".join(hints), code=first.code)
 
 
-def _state(output: Output, failure: Failure | None) -> str:
-    if failure is None:
-        return f"{output.label} was written"
-    return f"{output.label} may have been written" if failure.unknown else f"{output.label} was not written"
+def _state(output: Output, failures: Sequence[Failure]) -> str:
+    for failure in failures:
+        if failure.output is output:
+            return f"{output.label} {'may have been' if failure.unknown else 'was not'} written"
+    return f"{output.label} was written"
+
+
+def _part(delivery: Delivery, number: int, count: int) -> Callable[[float], None]:
+    """Progress of one output as progress of all."""
+    return lambda done: delivery.progress((number + done) / count)

@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from engine.data.delivery import Delivery
-from engine.data.plain import to_plain, type_to_plain
+from engine.data.plain import from_plain, to_plain, type_from_plain, type_to_plain
 from engine.data.problems import clean
-from engine.data.result import Result, columns_of
+from engine.data.result import BATCH, Result, columns_of, element_of
 from engine.data.sqloutput import CommitLost
-from engine.errors import PolytuneError, ResourceError
+from engine.errors import DataError, PolytuneError, ResourceError
 from engine.files import is_full, new_file
 from engine.outputs import DatabaseOutput, Output
-from engine.values import StructType, TupleType, Type
+from engine.values import StructType, TupleType, Type, encode_many
 
 VERSION = 1
 
@@ -39,6 +41,11 @@ class Failure:
     def unknown(self) -> bool:
         """Whether the rows may be there all the same."""
         return isinstance(self.error, CommitLost)
+
+    @property
+    def state(self) -> str:
+        """As it stands in the file: failed or unknown."""
+        return "unknown" if self.unknown else "failed"
 
 
 def save(result: Result, delivery: Delivery, outputs: Sequence[Output], failures: Sequence[Failure]) -> Path:
@@ -60,15 +67,52 @@ def save(result: Result, delivery: Delivery, outputs: Sequence[Output], failures
     }
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with new_file(path, 0o600) as file:
-            for piece in _pieces(head, result):
-                file.write(piece.encode("utf-8", "surrogatepass"))
+        write(path, head, result)
     except OSError as error:
         reason = "no space left" if is_full(error) else (error.strerror or "error").lower()
         lines = [failure.error.message for failure in failures]
         lines.append(f"the result is lost: saving it to {path} failed: {reason}")
         raise ResourceError("\n".join(lines), "free space or choose another --state-dir, then run again") from None
     return path
+
+
+def write(path: Path, head: dict[str, Any], result: Result) -> None:
+    """Write the file whole or not at all; raises OSError. ``head`` is everything but the rows."""
+    with new_file(path, 0o600) as file:
+        for piece in _pieces(head, result):
+            file.write(piece.encode("utf-8"))
+
+
+def load(path: Path) -> tuple[dict[str, Any], Result]:
+    """(everything but the rows, the result); raises DataError when the file cannot be used."""
+    hint = "give the path that the error of the run named"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {(error.strerror or 'error').lower()}", hint) from None
+    except ValueError:
+        raise DataError(f"{path} is not a recovery file", hint) from None
+    try:
+        if content["version"] > VERSION:
+            raise DataError(f"{path} was written by a newer polytune", "upgrade this one")
+        rows = content.pop("rows")
+        type_ = type_from_plain(content["type"])
+        if not isinstance(content["run_id"], str) or any(not isinstance(o["output"], str) for o in content["outputs"]):
+            raise ValueError
+        return content, _result(type_, rows)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise DataError(f"{path} is not a complete recovery file", hint) from None
+
+
+def _result(type: Type, rows: list[Any]) -> Result:
+    element = element_of(type)
+    parts = [np.zeros((0, element.bits), np.uint8)]
+    for start in range(0, len(rows), BATCH):
+        parts.append(encode_many(element, [_value(element, row) for row in rows[start : start + BATCH]]))
+    bits = np.concatenate(parts).reshape(-1)
+    if bits.size != type.bits:
+        raise ValueError(f"{bits.size} bits")
+    return Result(type, bits)
 
 
 def _described(output: Output, failure: Failure | None) -> dict[str, Any]:
@@ -81,7 +125,7 @@ def _described(output: Output, failure: Failure | None) -> dict[str, Any]:
         }
     if failure is None:
         return {**found, "state": "written"}
-    return {**found, "state": "unknown" if failure.unknown else "failed", "error": failure.error.message}
+    return {**found, "state": failure.state, "error": failure.error.message}
 
 
 def _pieces(head: dict[str, Any], result: Result) -> Iterator[str]:
@@ -101,3 +145,14 @@ def _row(element: Type, value: Any) -> list[Any]:
     if isinstance(element, StructType):
         return list(plain.values())
     return plain if isinstance(element, TupleType) else [plain]
+
+
+def _value(element: Type, row: list[Any]) -> Any:
+    """The inverse of :func:`_row`."""
+    if isinstance(element, StructType):
+        names = [name for name, _ in element.fields]
+        return from_plain(element, dict(zip(names, row, strict=True)))
+    if isinstance(element, TupleType):
+        return from_plain(element, row)
+    (plain,) = row
+    return from_plain(element, plain)

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from engine.data import ledger
 from engine.data.connect import Database, begin_write, kind_of, open_database
 from engine.data.delivery import Delivery
 from engine.data.insert import Inserter
@@ -57,19 +58,26 @@ def write_database(spec: DatabaseOutput, result: Result, delivery: Delivery) -> 
     Deadlocks, serialization failures and lost connections are tried again up to three times.
     """
     form, bound = _forms(spec, result.type)
+    lost: CommitLost | None = None
     for pause in (*PAUSES, None):
         try:
             return _write_once(spec, form, bound, result, delivery)
-        except CommitLost:
-            raise
         except DataError as error:
-            cause = error.__cause__
-            again = error.code == "retry" or (error.code == "db_connect" and cause is not None and may_retry(cause))
-            if pause is None or not again:
-                raise
+            if isinstance(error, CommitLost):
+                lost = error
+            if pause is None or not _may_work_later(error, spec.ledger):
+                raise lost or error from None
             log.warning("writing the result failed (%s); trying again in %g s", error.message, pause)
             delivery.pause(pause)
     raise AssertionError
+
+
+def _may_work_later(error: DataError, ledger: bool) -> bool:
+    """Whether the whole transaction may be tried again; after a lost COMMIT only the ledger tells what happened."""
+    if isinstance(error, CommitLost):
+        return ledger
+    cause = error.__cause__
+    return error.code == "retry" or (error.code == "db_connect" and cause is not None and may_retry(cause))
 
 
 def _forms(spec: DatabaseOutput, result_type: Type) -> tuple[RowForm, Bound]:
@@ -101,6 +109,9 @@ def _try_out(database: Database, spec: DatabaseOutput, bound: Bound, form: RowFo
         database.run("SET LOCAL lock_timeout = 10000")
         database.run("SET LOCAL statement_timeout = 60000")
     _setup(database, spec)
+    if spec.ledger:
+        _step(database, f"{spec.label}.ledger", lambda: ledger.create(database))
+        _step(database, f"{spec.label}.ledger", lambda: ledger.note(database, "check", 0))
     sql = bound.sql
     if database.kind == "postgres":
         if first_word(sql, "postgres") in _NOT_EXPLAINABLE:
@@ -126,6 +137,8 @@ def _prepare_mysql(database: Database, spec: DatabaseOutput, form: RowForm, stri
     statement = statements(spec.query, "mysql")[0]
     query = bind(statement, "mysql", len(form.types), form.names, mark="?").sql
     _prepare(database, f"{spec.label}.query", query, missing_table=creates)
+    if spec.ledger and ledger.exists(database):
+        _prepare(database, f"{spec.label}.ledger", ledger.insert("mysql", "?"))
 
 
 def _commits_by_itself(spec: DatabaseOutput, word: str, strict: bool) -> None:
@@ -155,12 +168,19 @@ def _prepare(database: Database, label: str, statement: str, *, missing_table: b
 
 def _write_once(spec: DatabaseOutput, form: RowForm, bound: Bound, result: Result, delivery: Delivery) -> int:
     with open_database(spec, "output") as database:
+        if spec.ledger and database.kind == "mysql":  # where it would end the transaction
+            _step(database, f"{spec.label}.ledger", lambda: ledger.create(database))
         _step(database, "cannot start the writing transaction", lambda: begin_write(database))
+        if spec.ledger and _is_written(database, spec, delivery.run_id):
+            log.info("run %s is in the output database already: nothing is written", delivery.run_id)
+            return len(result)
         _setup(database, spec)
         inserter = Inserter(database, bound, f"{spec.label}.query", failed=_failed)
         for rows in _rows(form, result, delivery):
             inserter.add(rows)
         delivery.check()
+        if spec.ledger:
+            _note(database, spec, delivery.run_id, inserter.rows)
         _commit(database, spec)
     if inserter.changed != inserter.rows or inserter.odd:
         log.warning("%s.query changed %d rows for a result of %d rows", spec.label, inserter.changed, inserter.rows)
@@ -170,6 +190,29 @@ def _write_once(spec: DatabaseOutput, form: RowForm, bound: Bound, result: Resul
 def _rows(form: RowForm, result: Result, delivery: Delivery) -> Iterator[list[tuple[Any, ...]]]:
     for values in delivery.batches(result):
         yield form.rows(values)
+
+
+def _is_written(database: Database, spec: DatabaseOutput, run_id: str) -> bool:
+    found: list[bool] = []
+
+    def look() -> None:
+        if database.kind != "mysql":
+            ledger.create(database)
+        found.append(ledger.written(database, run_id))
+
+    _step(database, f"{spec.label}.ledger", look)
+    return found[0]
+
+
+def _note(database: Database, spec: DatabaseOutput, run_id: str, rows: int) -> None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        ledger.note(database, run_id, rows)
+    except SQLAlchemyError as error:
+        if is_constraint(error):  # another process has written this run meanwhile: the next attempt sees it
+            raise DataError(f"{spec.label}.ledger: run {run_id} was written by somebody else", code="retry") from error
+        _failed(database, f"{spec.label}.ledger", error)
 
 
 def _setup(database: Database, spec: DatabaseOutput) -> None:

@@ -11,9 +11,9 @@ from engine.policy.checker import Checker, type_name
 from engine.policy.databases import read_database, read_query
 from engine.policy.jsontext import child
 
-DATABASE_KEYS = ("db", "query", "setup", "text", "keep")
+DATABASE_KEYS = ("db", "query", "setup", "ledger", "text", "keep")
 FILE_KEYS = ("file", "format", "text", "keep")
-LATER = ("url", "headers", "ledger")
+LATER = ("url", "headers")
 MAX_OUTPUTS = 100
 
 
@@ -50,7 +50,7 @@ class OutputReader:
             return None
         keys = FILE_KEYS if "file" in value else DATABASE_KEYS
         self.check.unknown(pointer, value, (*keys, *LATER))
-        self.check.not_yet(pointer, value, [key for key in LATER if value.get(key) is not False])
+        self.check.not_yet(pointer, value, LATER)
         if "url" in value:
             return None
         return self._file(value, pointer, label) if "file" in value else self._database(value, pointer, label)

@@ -143,6 +143,7 @@ def _database_output() -> Schema:
             "db": _database(),
             "query": _text("one statement that runs for each row; values are $1, $2 ... or ? or :name"),
             "setup": {"type": ["string", "null"], "description": "statements that run once before the rows"},
+            "ledger": _flag("note each run in the table polytune_runs, so that none is written twice"),
             **_row_keys(),
         },
         ["db", "query"],
