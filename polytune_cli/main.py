@@ -18,6 +18,9 @@ from polytune_cli import exits
 #: Commands in the order of ``--help`` with their one-line descriptions (the modules are not imported for that).
 COMMANDS = {
     "serve": "Take part in computations as one party.",
+    "run": "Start a run now at a leader that keeps serving.",
+    "status": "Show what a running party is doing.",
+    "cancel": "End a run of a running party.",
     "demo": "Run a complete example on this machine.",
     "init": "Make a folder to start from: policies, program, data.",
     "check": "Check a policy before a run, and show what it discloses.",

@@ -34,7 +34,15 @@ SOCKET_ADDRESS = "SOCKET_ADDRESS"
     help="Leader: keep asking parties that are not there yet.",
 )
 @click.option(
-    "--runs", type=click.IntRange(min=1), metavar="N", help="Contributor: end after N runs.  [default: never]"
+    "--keep-serving",
+    is_flag=True,
+    help="Leader: stay, and start a run when 'polytune run' or POST /schedule of the operators' listener asks for it.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Contributor, or leader with --keep-serving: end after N runs.  [default: never]",
 )
 @click.option(
     "--allow-insecure", is_flag=True, help="Permit plain http beyond loopback: for private test networks only."
@@ -85,6 +93,7 @@ def command(
     addr: str | None,
     port: int | None,
     wait_peers: float,
+    keep_serving: bool,
     runs: int | None,
     allow_insecure: bool,
     state_dir: Path | None,
@@ -100,7 +109,7 @@ def command(
     """Take part in computations as one party.
 
     A contributor listens until it is stopped and joins every run that fits its policy. The leader, started last, asks
-    the others to join, computes once, writes the result and ends.
+    the others to join, computes once, writes the result and ends; with --keep-serving it stays and waits to be asked.
     """
     address, number = listen_address(addr, port)
     level = log_level(ctx.obj)
@@ -108,13 +117,16 @@ def command(
         raise _not_an_ip(admin_addr, "--admin-addr")
     from polytune_cli.server.process import DeskOptions, Options, serve
 
-    desk = None if admin_port is None else DeskOptions(admin_port, admin_addr, admin_host)
+    desk = None
+    if admin_port is not None or keep_serving:
+        desk = DeskOptions(admin_port or 0, admin_addr, admin_host)
     return serve(
         Options(
             policy_file=policy_file,
             address=address,
             port=number,
             wait_peers=wait_peers,
+            keep_serving=keep_serving,
             runs=runs,
             allow_insecure=allow_insecure,
             state_dir=state_dir or default_state_dir(),

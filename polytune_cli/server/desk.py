@@ -32,13 +32,17 @@ class DeskOptions:
 class Desk:
     """A listener beside that of the peers. Bad options are errors of the constructor, before anything listens."""
 
-    def __init__(self, options: DeskOptions, party: Party, state_dir: Path, *, insecure: bool) -> None:
-        """``insecure``: the party speaks plain HTTP beyond loopback. Raises SecurityError without a needed token."""
+    def __init__(self, options: DeskOptions, party: Party, state_dir: Path, *, insecure: bool, on_demand: bool) -> None:
+        """``insecure``: the party speaks plain HTTP beyond loopback; ``on_demand``: runs start on request only.
+
+        Raises SecurityError without a needed token.
+        """
         self._policy = party.policy.path
         self._state_dir = state_dir
         self._access = Access.make(options.address, os.environ.get(TOKEN_VARIABLE, ""), options.names)
         readiness = Readiness(party.policy, str(state_dir), lambda: party.service.closed)
-        app = create_operator_app(Operators(party, self._access, readiness, insecure))
+        self._operators = Operators(party, self._access, readiness, insecure, on_demand)
+        app = create_operator_app(self._operators)
         names = "--admin-addr and --admin-port"
         self._listener = Listener(options.address, options.port, app, threads=THREADS, options=names)
         for warning in self._access.warnings():
@@ -56,6 +60,7 @@ class Desk:
             log.info("operators: http://%s/", self._listener)
             try:
                 yield
+                self._operators.wait_for_followers()
             finally:
                 endpoint.remove(path)
         finally:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 
+#: Somebody who follows a run asks for it again within so many seconds.
+PATIENCE = 2.0
+#: Largest body: a policy with a program in it.
+MAX_BODY = 1 << 20
+
+
 @dataclass
 class Operators:
     """What the routes need; ``insecure``: the party speaks plain HTTP beyond loopback."""
@@ -34,6 +40,10 @@ class Operators:
     access: Access
     readiness: Readiness
     insecure: bool = False
+    #: Whether runs start on request only; else :meth:`schedule` refuses.
+    on_demand: bool = False
+    #: When the end of a run that somebody follows was asked for last (monotonic), by run.
+    followed: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     def status(self, full: bool) -> dict[str, Any]:
@@ -53,6 +63,34 @@ class Operators:
             "runs": runs,
             "history": [record if full else brief(record) for record in party.board.history],
         }
+
+    def schedule(self, body: Any) -> str:
+        """Start a run now; returns its id. Raises ApiError."""
+        if not self.party.policy.is_leader:
+            raise ApiError("wrong_state", "only the leader starts runs; this party contributes")
+        if not self.on_demand:
+            raise ApiError("wrong_state", "this leader runs once and ends; start it with --keep-serving")
+        if body != {"run": True}:
+            raise ApiError("bad_request", 'the body must be {"run": true}')
+        return self.party.start()
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """A run under way or ended; raises ApiError ``unknown_run``."""
+        found = self.party.board.find(run_id)
+        if found is None:
+            raise ApiError("unknown_run", "this party knows no such run")
+        now = time.monotonic()
+        self.followed = {run: asked for run, asked in self.followed.copy().items() if now - asked < PATIENCE}
+        if found["result"] is None:
+            self.followed[run_id] = now
+        else:
+            self.followed.pop(run_id, None)
+        return found
+
+    def wait_for_followers(self) -> None:
+        """Let those who follow a run hear how it ended, before the listener goes."""
+        while any(time.monotonic() - asked < PATIENCE for asked in self.followed.copy().values()):
+            time.sleep(0.02)
 
     def _idle(self) -> dict[str, Any]:
         others = [p for p in range(self.party.service.parties) if p != self.party.policy.party]
@@ -88,7 +126,7 @@ def create_operator_app(operators: Operators) -> Flask:
 
 
 def _reading(app: Flask, operators: Operators, registry: CollectorRegistry) -> None:
-    access, board = operators.access, operators.party.board
+    access = operators.access
 
     def full() -> bool:
         return access.loopback or access.has_token(request)
@@ -121,9 +159,7 @@ def _reading(app: Flask, operators: Operators, registry: CollectorRegistry) -> N
 
     @app.get("/runs/<run_id>")
     def run(run_id: str) -> Response:
-        found = board.find(run_id)
-        if found is None:
-            raise ApiError("unknown_run", "this party knows no such run")
+        found = operators.run(run_id)
         return jsonify(found if full() or found["result"] is None else brief(found))
 
     @app.get("/metrics")
@@ -135,6 +171,14 @@ def _reading(app: Flask, operators: Operators, registry: CollectorRegistry) -> N
 
 def _changing(app: Flask, operators: Operators) -> None:
     access, party = operators.access, operators.party
+
+    @app.post("/schedule")
+    def schedule() -> tuple[Response, int]:
+        access.need_token(request, always=True)
+        if request.content_length is None or request.content_length > MAX_BODY:
+            raise ApiError("too_large", f"the body needs a Content-Length of at most {MAX_BODY} bytes")
+        run_id = operators.schedule(request.get_json(force=True, silent=True))
+        return jsonify(run_id=run_id), 202
 
     @app.post("/runs/<run_id>/cancel")
     def cancel(run_id: str) -> Response:

@@ -52,6 +52,7 @@ class Options:
     address: str
     port: int | None
     wait_peers: float
+    keep_serving: bool
     runs: int | None
     allow_insecure: bool
     state_dir: Path
@@ -98,7 +99,8 @@ def serve(options: Options) -> int:
         )
         desk = None
         if options.desk is not None:
-            desk = Desk(options.desk, party, options.state_dir, insecure=bool(insecure))
+            on_demand = options.keep_serving and policy.is_leader
+            desk = Desk(options.desk, party, options.state_dir, insecure=bool(insecure), on_demand=on_demand)
         account = RunAccount(options.result, policy) if options.result is not None else None
         if account is not None:
             party.board.on_end = account.ended
@@ -250,7 +252,8 @@ class _Process:
         party, options = self._party, self._options
         try:
             _warm_up(party)
-            if party.policy.is_leader:
+            party.wait_peers = options.wait_peers
+            if party.policy.is_leader and not options.keep_serving:
                 party.lead(options.wait_peers)
             else:
                 self._outcome.error = party.contribute(options.runs)

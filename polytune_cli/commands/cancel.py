@@ -1,0 +1,35 @@
+"""``polytune cancel``: end a run of a party."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.errors import RunError
+from polytune_cli.operators import find, url_option, where
+
+
+@click.command("cancel")
+@click.argument("run", required=False)
+@where
+@url_option
+@click.pass_context
+def command(ctx: click.Context, run: str | None, url: str | None, config: Path | None, state_dir: Path | None) -> int:
+    """End a run of a party; all parties are told, and nothing is written.
+
+    RUN is the id of the run; it may be left out when there is only one.
+    """
+    client = find(url, config, state_dir)
+    if run is None:
+        running = [str(one["run_id"]) for one in client.get("status")["runs"]]
+        if not running:
+            raise RunError("no run is under way", code="no_run")
+        if len(running) > 1:
+            raise RunError(f"several runs are under way, name one: {', '.join(running)}", code="which_run")
+        run = running[0]
+    from urllib.parse import quote
+
+    client.post(f"runs/{quote(run, safe='')}/cancel")
+    click.echo(f'{{"ok": true, "run_id": "{run}"}}' if ctx.obj.json else f"run {run} was cancelled")
+    return 0
