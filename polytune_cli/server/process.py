@@ -104,7 +104,8 @@ def serve(options: Options) -> int:
         account = RunAccount(options.result, policy) if options.result is not None else None
         if account is not None:
             party.board.on_end = account.ended
-        with profiling(options.profile, policy, options.runs):
+        stays = options.keep_serving or not policy.is_leader
+        with profiling(options.profile, endless=stays and options.runs is None):
             _Process(options, party, outcome, desk).run()
         if account is not None:
             account.never_began(outcome.error)

@@ -43,7 +43,7 @@ class RunAccount:
 
 
 @contextmanager
-def profiling(path: Path | None, policy: Policy, runs: int | None) -> Iterator[None]:
+def profiling(path: Path | None, *, endless: bool) -> Iterator[None]:
     """Trace what happens inside; at the end the table goes to stderr and the trace to ``path``."""
     if path is None:
         yield
@@ -51,7 +51,7 @@ def profiling(path: Path | None, policy: Policy, runs: int | None) -> Iterator[N
     from engine.trace import tracing
     from polytune_cli.bench.profile import print_table, write_trace
 
-    if not policy.is_leader and runs is None:
+    if endless:
         raise UsageError("--profile is written when the party ends", "say after how many runs, for instance --runs 1")
     _check_place(path, "--profile")
     with tracing() as trace:
