@@ -5,6 +5,7 @@ A leaf that the rooms of policies and of data share. Texts that may hold secrets
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,12 +64,72 @@ class FileSource:
 
 
 @dataclass(frozen=True)
+class TextRules:
+    """What happens to text before it becomes bytes.
+
+    ``too_long`` is error or truncate, ``normalize`` is none, NFC or NFKC.
+    """
+
+    too_long: str = "error"
+    normalize: str = "none"
+    casefold: bool = False
+    keep_blanks: bool = False
+
+
+@dataclass(frozen=True)
+class NullDefault:
+    """The value, plain JSON, that stands for NULL."""
+
+    value: Any = field(repr=False)
+
+
+#: What NULL means: ``error``, ``skip_row``, or a value.
+NullRule = str | NullDefault
+
+#: Values of ``as`` in the rule of a column; ``scaled`` and ``hash`` take a number after a colon.
+FORMS = (
+    "int",
+    "bool",
+    "scaled",
+    "days",
+    "epoch_s",
+    "epoch_ms",
+    "iso",
+    "text",
+    "uuid",
+    "enum_index",
+    "zero_padded",
+    "hash",
+)
+#: Bounds of k in ``scaled:k`` and of N in ``hash:N``.
+SCALED_DIGITS = (0, 18)
+HASH_BYTES = (8, 32)
+
+
+@dataclass(frozen=True)
+class ColumnRule:
+    """How a column is converted where the default is not wanted; None takes what the input says for all columns.
+
+    ``form`` is one of FORMS or empty, ``number`` its k or N, ``tz`` the name of the time zone of naive timestamps.
+    """
+
+    form: str = ""
+    number: int = 0
+    tz: str = ""
+    null: NullRule | None = None
+    text: TextRules | None = None
+
+    def __str__(self) -> str:
+        return f"{self.form}:{self.number}" if self.form in ("scaled", "hash") else self.form
+
+
+@dataclass(frozen=True)
 class InputSpec:
     """Where this party's rows come from: one of ``db`` with ``query``, ``file``, ``rows`` and ``literal``.
 
     ``rows`` are plain JSON rows of the policy; ``literal`` is a value of the language, as text or in JSON form.
     ``sort`` is one of auto, key, none, error; ``statement_timeout`` in seconds; ``secrets`` are texts that
-    must not appear in a message.
+    must not appear in a message. ``columns`` is keyed by number from 0 or by name.
     """
 
     db: str = field(default="", repr=False)
@@ -84,6 +145,9 @@ class InputSpec:
     file: FileSource | None = None
     rows: tuple[Any, ...] | None = field(default=None, repr=False)
     literal: Any = field(default=None, repr=False)
+    null: NullRule = "error"
+    text: TextRules = field(default_factory=TextRules)
+    columns: Mapping[int | str, ColumnRule] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.data.columns import octets
+from engine.data.octets import NoOctets, octets
 from engine.data.sqltext import statements
-from engine.data.table import Table
+from engine.data.table import Rule, Table, Texts, plain
+from engine.data.times import TimeProblem
 from engine.errors import DataError
-from engine.sources import Constant, LiteralConstant, MaxBytes, RowCount, SqlConstant
+from engine.sources import Constant, LiteralConstant, MaxBytes, NullDefault, RowCount, SqlConstant, TextRules
 from engine.values import BoolType, IntType, Type, from_json
 
 if TYPE_CHECKING:
@@ -70,28 +71,41 @@ def of_query(name: str, constant: SqlConstant, type: Type, database: Database) -
     return _checked(name, type, _plain(rows[0][0]))
 
 
-def of_table(name: str, constant: RowCount | MaxBytes, type: Type, table: Table) -> int | bool:
-    """Number of rows, or the longest value of a column in bytes."""
+def of_table(
+    name: str, constant: RowCount | MaxBytes, type: Type, table: Table, rules: Sequence[Rule] = ()
+) -> int | bool:
+    """Number of rows, or the longest value of a column in bytes, as the rules of the column make them."""
     if isinstance(constant, RowCount):
         return _checked(name, type, table.count)
     number = _column_number(name, constant.column, table)
-    column = table.columns[number]
-    longest = 0
-    for row, value in enumerate(table.values(number)):
-        if value is None:
+    column, rule = table.columns[number], rules[number] if rules else Rule()
+    if rule.column.form == "hash":
+        return _checked(name, type, rule.column.number)
+    longest = at = 0
+    for chunk in table.cells[number]:
+        if isinstance(chunk, Texts) and (chunk.binary or rule.text == TextRules()) and column.family != "uuid":
+            longest = max(longest, int((chunk.ends - chunk.starts).max()))
+            at += len(chunk)
             continue
-        try:
-            found = octets(column, value)
-        except UnicodeEncodeError:
-            found = b""  # conversion of the rows reports it with row and column
-        if found is None:
-            raise DataError(
-                f'constants.{name}: column {number + 1} "{column.name}" ({column.type_name}) holds no text '
-                f"in row {row + 1}",
-                "max_bytes counts the bytes of text or binary columns",
-            )
-        longest = max(longest, len(found))
+        for row, value in enumerate(plain(chunk), at + 1):
+            longest = max(longest, _length(name, table, number, rule, row, value))
+        at += len(chunk)
     return _checked(name, type, longest)
+
+
+def _length(name: str, table: Table, number: int, rule: Rule, row: int, value: Any) -> int:
+    column = table.columns[number]
+    if value is None:
+        value = rule.column.null.value if isinstance(rule.column.null, NullDefault) else ""
+    try:
+        return len(octets(column, rule.column, rule.text, value))
+    except (UnicodeError, TimeProblem):
+        return 0  # conversion of the rows reports it with row and column
+    except NoOctets:
+        raise DataError(
+            f'constants.{name}: column {number + 1} "{column.name}" ({column.type_name}) holds no text in row {row}',
+            "max_bytes counts the bytes of text or binary columns",
+        ) from None
 
 
 def _column_number(name: str, column: int | str, table: Table) -> int:

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,8 +101,8 @@ def by_value(column: Column, chunks: Iterable[Chunk]) -> Column:
         some = chunk[:1] if isinstance(chunk, np.ndarray) else chunk
         first = next((value for value in plain(some) if value is not None), None)
         if first is not None:
-            return Column(column.name, *of_value(first))
-    return Column(column.name, "other", "NULL")
+            return replace(column, family=of_value(first)[0], type_name=of_value(first)[1])
+    return replace(column, family="other", type_name="NULL")
 
 
 def of_value(value: Any) -> tuple[str, str]:

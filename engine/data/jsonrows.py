@@ -136,7 +136,7 @@ class _Reader:
     def table(self, source: str) -> Table:
         self.flush()
         cells = self.builder.cells
-        columns = [by_value(Column(name, "other"), chunks) for name, chunks in zip(self.names, cells)]
+        columns = [by_value(Column(name, "other", nests=True), chunks) for name, chunks in zip(self.names, cells)]
         return self.builder.table(columns, source)
 
 

@@ -33,7 +33,9 @@ def read_parquet(file: FileSource, limit: Limit) -> Table:
     except pyarrow.ArrowException as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"cannot read {file.path} as Parquet: {text[:200]}", "check the file") from None
-    return builder.table([Column(field.name, _family(field.type), str(field.type)) for field in fields], name_of(file))
+    families = [_family(field.type) for field in fields]
+    columns = [Column(f.name, family, str(f.type), family == "nested") for f, family in zip(fields, families)]
+    return builder.table(columns, name_of(file))
 
 
 def _values(column: Any, field: Any, file: FileSource) -> list[Any]:

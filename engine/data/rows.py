@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.data.columns import NULL, Problems, convert, not_normal
-from engine.data.table import Column, Table
+from engine.data.encoder import SHOWN_ROWS, Encoder
+from engine.data.files import BATCH
+from engine.data.table import Column, Rule, Table
 from engine.errors import DataError
 from engine.values import ArrayType, StructType, TupleType, Type
-
-SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class EncodedRows:
 
 @dataclass(frozen=True)
 class _Shape:
-    """How a parameter takes rows: ``size`` of them (None: exactly one, not an array), columns to types."""
+    """How a parameter takes rows: ``size`` of them (one unless it is an array), columns to types, and the join key."""
 
     size: int
     is_array: bool
@@ -51,8 +50,14 @@ def encode_rows(
     database_kind: str = "",
     party: int | None = None,
     size_name: str = "",
+    rules: Sequence[Rule] = (),
+    key: bytes = b"",
+    show_values: bool = False,
 ) -> EncodedRows:
-    """Encode a table as the value of a parameter. Raises DataError naming rows and columns, never values.
+    """Encode a table as the value of a parameter. Raises DataError naming rows and columns.
+
+    ``rules`` are those of the snapshot, one a column; ``key`` is that of columns with ``as: "hash:N"``. Only with
+    ``show_values`` a message holds the values of the rows it names.
 
     ``joins``: the parameter goes straight into ``join`` or ``join_iter``, which need strictly ascending
     keys. ``sort`` is the policy's ``input.sort``: auto sorts when ``joins``, key always, none never, error
@@ -63,11 +68,12 @@ def encode_rows(
     _check_count(table, shape, parameter_type, parameter_name, party, size_name)
     # Without rows some sources tell no columns.
     columns = _assign(table.columns, shape, parameter_name) if table.columns or table.count else []
-    matrix, warnings = _encode_columns(table, shape, columns, database_kind)
-    matrix, moved, order_warnings = _order(
-        matrix, shape, parameter_name, sort, joins=joins, allow_duplicates=allow_duplicates
-    )
-    return EncodedRows(matrix.reshape(-1), moved, (*warnings, *order_warnings), table.count)
+    encoder = Encoder(table, columns, [type for _, type in shape.fields], rules, key)
+    packed = encoder.packed()
+    encoder.check(database_kind, show_values)
+    order, warnings = _order(table, packed, shape, parameter_name, sort, joins, allow_duplicates)
+    bits = _unpacked(packed, order, encoder.bits)
+    return EncodedRows(bits, order is not None, (*encoder.warnings(), *warnings), table.count)
 
 
 def check_columns(columns: Sequence[Column], parameter_type: Type, parameter_name: str) -> None:
@@ -132,74 +138,31 @@ def _assign(columns: Sequence[Column], shape: _Shape, name: str) -> list[int]:
     return [names.index(item) for item in wanted]
 
 
-def _encode_columns(
-    table: Table, shape: _Shape, columns: list[int], database_kind: str
-) -> tuple[np.ndarray, list[str]]:
-    total = sum(type.bits for _, type in shape.fields)
-    matrix = np.empty((table.count, total), np.uint8)
-    warnings: list[str] = []
-    problems: list[tuple[int, int, str]] = []
-    at = 0
-    for number, (_, type) in zip(columns, shape.fields):
-        column, values = table.columns[number], list(table.values(number))
-        bits, found = convert(type, column, values)
-        matrix[:, at : at + type.bits] = bits
-        at += type.bits
-        problems += [(row, number, text) for row, text in found.items()]
-        strange = not_normal(values)
-        if strange:
-            warnings.append(
-                f'column {number + 1} "{column.name}": {strange} texts are not in Unicode normal form NFC; '
-                "texts that look equal may not match those of another party"
-            )
-    if problems:
-        _raise(table, problems, database_kind)
-    return matrix, warnings
-
-
-def _raise(table: Table, problems: list[tuple[int, int, str]], database_kind: str) -> None:
-    problems.sort(key=lambda item: item[:2])
-    shown = []
-    for row, number, text in problems[:SHOWN_ROWS]:
-        column = table.columns[number]
-        about = [table.place(row), column.type_name if text != NULL else ""]
-        kind = f" ({', '.join(filter(None, about))})" if any(about) else ""
-        name = column.name if len(column.name) <= 60 else column.name[:57] + "..."
-        shown.append(f'input row {row + 1}, column {number + 1} "{name}"{kind}: {text}')
-    rows = len({row for row, _, _ in problems})
-    if len(problems) > SHOWN_ROWS:
-        shown.append(f"... {rows} rows of {table.count} cannot be used")
-    raise DataError("\n".join(shown), _hint({text for _, _, text in problems}, database_kind))
-
-
-def _hint(texts: set[str], database_kind: str) -> str:
-    if any(" bytes, " in text for text in texts):
-        if database_kind == "postgres":
-            return (
-                "texts are measured in bytes: LENGTH() counts characters on PostgreSQL; use OCTET_LENGTH() "
-                "in the constant's query"
-            )
-        return 'texts are measured in bytes of UTF-8; the constant {"max_bytes": column} always fits'
-    if NULL in texts:
-        return "exclude the rows (WHERE ... IS NOT NULL) or give a value (COALESCE) in input.query"
-    return "change input.query or the types of the program"
+def _unpacked(packed: np.ndarray, order: np.ndarray | None, bits: int) -> np.ndarray:
+    """The bits of all rows one after the other, uint8 of 0/1, made in batches: they take eight times the space."""
+    found = np.empty((len(packed), bits), np.uint8)
+    for start in range(0, len(packed), BATCH):
+        rows = slice(start, start + BATCH)
+        part = packed[rows] if order is None else packed[order[rows]]
+        found[rows] = np.unpackbits(part, axis=1, count=bits)
+    return found.reshape(-1)
 
 
 def _order(
-    matrix: np.ndarray, shape: _Shape, name: str, sort: str, *, joins: bool, allow_duplicates: bool
-) -> tuple[np.ndarray, bool, list[str]]:
-    """Put the rows into strictly ascending order of their key bits where that is asked for."""
+    table: Table, packed: np.ndarray, shape: _Shape, name: str, sort: str, joins: bool, allow_duplicates: bool
+) -> tuple[np.ndarray | None, list[str]]:
+    """The order that puts the rows into strictly ascending order of their key bits; None to leave them as they are."""
     matters = shape.is_array and (joins or sort in ("key", "error"))
-    if not matters or len(matrix) < 2:
-        return matrix, False, []
-    keys = _keys(matrix, _key_bits(shape))
+    if not matters or len(packed) < 2:
+        return None, []
+    keys = _keys(packed, shape.key.bits)
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     ascending = bool((order[1:] > order[:-1]).all())
     if not allow_duplicates:
-        _check_duplicates(ordered, order, name)
+        _check_duplicates(table, ordered, order, name)
     if ascending:
-        return matrix, False, []
+        return None, []
     if sort == "error":
         raise DataError(
             f"the rows of '{name}' are not in ascending order of their join key",
@@ -207,38 +170,38 @@ def _order(
         )
     if sort == "none":
         text = f"the rows of '{name}' are not sorted by join key: the join will lose matches"
-        return matrix, False, [f'{text}; remove "sort": "none"']
-    return matrix[order], True, []
+        return None, [f'{text}; remove "sort": "none"']
+    return order, []
 
 
-def _key_bits(shape: _Shape) -> tuple[int, int]:
-    """(start, end) of the join key in an encoded element: the first tuple field, or the whole element."""
-    return 0, shape.key.bits
-
-
-def _keys(matrix: np.ndarray, place: tuple[int, int]) -> np.ndarray:
-    """Keys (N,) whose order is that of the bit strings: big-endian integers up to 64 bits, byte strings
-    beyond.
+def _keys(packed: np.ndarray, bits: int) -> np.ndarray:
+    """Keys (N,), the first ``bits`` of each row, whose order is that of the bit strings: big-endian integers up to 64
+    bits, byte strings beyond.
     """
-    packed = np.packbits(matrix[:, place[0] : place[1]], axis=1)
-    width = packed.shape[1]
+    width = -(-bits // 8)
+    keys = packed[:, :width]
+    if bits % 8:
+        keys = keys.copy()
+        keys[:, -1] &= 256 - (1 << (8 - bits % 8))
     if width <= 8:
-        padded = np.zeros((len(packed), 8), np.uint8)
-        padded[:, :width] = packed
+        padded = np.zeros((len(keys), 8), np.uint8)
+        padded[:, :width] = keys
         return padded.view(">u8").reshape(-1).astype(np.uint64)
     # Fixed-length byte strings: numpy ignores trailing zero bytes when it compares, which cannot change
     # the order.
-    return np.ascontiguousarray(packed).view(f"S{width}").reshape(-1)
+    return np.ascontiguousarray(keys).view(f"S{width}").reshape(-1)
 
 
-def _check_duplicates(ordered: np.ndarray, order: np.ndarray, name: str) -> None:
+def _check_duplicates(table: Table, ordered: np.ndarray, order: np.ndarray, name: str) -> None:
     same = ordered[1:] == ordered[:-1]
     if not same.any():
         return
     starts = same.copy()
     starts[1:] &= ~same[:-1]
-    rows = np.sort(order[1:][same]) + 1
-    listed = ", ".join(str(row) for row in rows[:SHOWN_ROWS].tolist()) + (", ..." if len(rows) > SHOWN_ROWS else "")
+    rows = np.sort(order[1:][same])
+    listed = ", ".join(str(table.number(row)) for row in rows[:SHOWN_ROWS].tolist()) + (
+        ", ..." if len(rows) > SHOWN_ROWS else ""
+    )
     count = int(starts.sum())
     keys = "1 join key occurs" if count == 1 else f"{count} join keys occur"
     raise DataError(
@@ -252,4 +215,4 @@ def table_of(columns: Sequence[tuple[str, str]], rows: list[tuple[Any, ...]]) ->
     return Table.of_rows([Column(name, family) for name, family in columns], rows)
 
 
-__all__ = ["EncodedRows", "Problems", "encode_rows", "table_of"]
+__all__ = ["EncodedRows", "encode_rows", "table_of"]

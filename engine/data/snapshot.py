@@ -11,8 +11,9 @@ from engine.data.connect import Database, begin_snapshot, open_database
 from engine.data.families import by_value, describe, normalise
 from engine.data.files import BATCH, Limit, read_table
 from engine.data.problems import clean
+from engine.data.rules import rules_of, without_null_rows
 from engine.data.sqltext import first_word, statements
-from engine.data.table import Column, Rows, Snapshot, Table
+from engine.data.table import Column, Rows, Rule, Snapshot, Table
 from engine.errors import DataError
 from engine.sources import Constant, InputSpec, LiteralConstant, MaxBytes, RowCount, SqlConstant
 from engine.values import Type
@@ -67,23 +68,39 @@ def read_snapshot(
                 )
     if spec is None:
         table = Table((), (), 0)
-        values |= _of_table(wanted, declared, table)
+        values |= _of_table(wanted, declared, table, ())
         return Snapshot(table, _ordered(values, declared), "", "", "", tuple(warnings))
     if not spec.db:
         table = read_table(spec, Limit(spec.max_rows, policy.limits.rows))
-        values |= _of_table(wanted, declared, table)
-        return Snapshot(table, _ordered(values, declared), spec.label, "", "", tuple(warnings))
+        table, rules = _with_rules(table, spec, warnings)
+        values |= _of_table(wanted, declared, table, rules)
+        return Snapshot(table, _ordered(values, declared), spec.label, "", "", tuple(warnings), rules)
     with open_database(spec, "input") as database:
         progress(0.3)
         table, found = _read(database, spec, policy, wanted, declared, progress)
-        values |= found | _of_table(wanted, declared, table)
+        table, rules = _with_rules(table, spec, warnings)
+        values |= found | _of_table(wanted, declared, table, rules)
         query = clean(spec.query, database.secrets)
-        return Snapshot(table, _ordered(values, declared), database.url, query, database.kind, tuple(warnings))
+        ordered = _ordered(values, declared)
+        return Snapshot(table, ordered, database.url, query, database.kind, tuple(warnings), rules)
 
 
-def _of_table(wanted: Mapping[str, Constant], declared: Mapping[str, Type], table: Table) -> dict[str, int | bool]:
+def _with_rules(table: Table, spec: InputSpec, warnings: list[str]) -> tuple[Table, tuple[Rule, ...]]:
+    """The table without rows that NULL removes, and the rule of each column."""
+    rules = rules_of(spec, table.columns) if table.columns or table.count else []
+    table, skipped = without_null_rows(table, rules)
+    if skipped:
+        warnings.append(f"{skipped} rows with NULL were left out (null: skip_row)")
+    if not table.count and not spec.allow_empty:
+        raise DataError("input query returned no rows without NULL", "check the rows, or set input.allow_empty: true")
+    return table, tuple(rules)
+
+
+def _of_table(
+    wanted: Mapping[str, Constant], declared: Mapping[str, Type], table: Table, rules: tuple[Rule, ...]
+) -> dict[str, int | bool]:
     return {
-        name: consts.of_table(name, constant, declared[name], table)
+        name: consts.of_table(name, constant, declared[name], table, rules)
         for name, constant in wanted.items()
         if isinstance(constant, (RowCount, MaxBytes))
     }

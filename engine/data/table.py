@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.sources import ColumnRule, TextRules
+
 #: Families of types, as far as conversion treats them differently; ``cell`` is text of a format without types.
 FAMILIES = (
     "integer",
@@ -30,13 +32,15 @@ _kind = type
 
 @dataclass(frozen=True)
 class Column:
-    """A result column: its name, its family (see FAMILIES) and the source's name of its type for
-    messages.
+    """A result column: its name, its family (see FAMILIES) and the source's name of its type for messages.
+
+    ``nests``: its values may be arrays, structs and the like.
     """
 
     name: str
     family: str
     type_name: str = ""
+    nests: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ def plain(chunk: Chunk) -> list[Any]:
 class Table:
     """Rows in the order of their source. ``cells`` holds the chunks of each column; ``count`` is the number of rows.
 
-    ``source`` is the name of a file (empty for a database), ``lines`` the line of each row in it where that is known.
+    ``source`` is the name of a file (empty for a database), ``lines`` the line of each row in it where that is known,
+    ``numbers`` the number of each row in the source (from 1) where rows were left out.
     """
 
     columns: tuple[Column, ...]
@@ -118,6 +123,7 @@ class Table:
     count: int
     source: str = ""
     lines: np.ndarray | None = field(default=None, repr=False)
+    numbers: np.ndarray | None = field(default=None, repr=False)
 
     @classmethod
     def of_rows(cls, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Table:
@@ -137,6 +143,10 @@ class Table:
         """Python values of a column."""
         for chunk in self.cells[number]:
             yield from plain(chunk)
+
+    def number(self, row: int) -> int:
+        """The number in the source, from 1, of a row counted from 0."""
+        return row + 1 if self.numbers is None else int(self.numbers[row])
 
     def place(self, row: int) -> str:
         """``people.csv line 18`` for a row counted from 0; empty for a database."""
@@ -169,11 +179,20 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """The rule of one column with everything that the input says for all columns."""
+
+    column: ColumnRule = field(default_factory=ColumnRule)
+    text: TextRules = field(default_factory=TextRules)
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Rows and constants of one moment, read in one transaction.
 
     ``database`` is the redacted URL or the name of the file, ``kind`` one of postgres, mysql, sqlite (empty without an
-    input database); ``query`` is the policy's without secrets; ``warnings`` are lines for the log.
+    input database); ``query`` is the policy's without secrets; ``warnings`` are lines for the log; ``rules`` say how
+    each column is converted.
     """
 
     rows: Table
@@ -182,3 +201,4 @@ class Snapshot:
     query: str = field(repr=False)
     kind: str = ""
     warnings: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from engine.policy.checker import Checker, type_name
+from engine.policy.columns import read_columns, read_null, read_text
 from engine.policy.databases import LITERAL_TAGS, read_database, read_query
 from engine.policy.jsontext import child
 from engine.policy.model import InputSpec
-from engine.sources import FILE_FORMATS, FileSource
+from engine.sources import FILE_FORMATS, FileSource, TextRules
 
 SORTS = ("auto", "key", "none", "error")
-FORMS = ("db", "file", "rows")
+INPUT_FORMS = ("db", "file", "rows")
 #: Keys that every form takes.
-SHARED_KEYS = ("sort", "allow_duplicates", "allow_empty", "max_rows")
+SHARED_KEYS = ("sort", "allow_duplicates", "allow_empty", "max_rows", "null", "text", "columns")
 DATABASE_ONLY = ("setup", "read_only", "statement_timeout")
 CSV_ONLY = ("delimiter", "header", "null_values")
 FILE_KEYS = (*CSV_ONLY, "encoding")
-INPUT_KEYS = (*FORMS, "query", *DATABASE_ONLY, *FILE_KEYS, *SHARED_KEYS)
-INPUT_LATER = ("literal", "null", "text", "columns")
+INPUT_KEYS = (*INPUT_FORMS, "query", *DATABASE_ONLY, *FILE_KEYS, *SHARED_KEYS)
+INPUT_LATER = ("literal",)
 
 
 def read_input(
@@ -44,12 +45,16 @@ def read_input(
     form = _form(check, value)
     if form is None:
         return None
+    text = read_text(check, value, "/input", TextRules())
     shared: dict[str, Any] = {
         "sort": check.choice(value, "/input", "sort", "auto", SORTS),
         "allow_duplicates": check.boolean(value, "/input", "allow_duplicates", False),
         "allow_empty": check.boolean(value, "/input", "allow_empty", False),
         "max_rows": check.bounded(value, "/input", "max_rows", 10_000_000, 1, 2**31 - 1),
         "secrets": secrets,
+        "null": read_null(check, value, "/input") or "error",
+        "text": text,
+        "columns": read_columns(check, value, text),
     }
     if form == "rows":
         _refuse(check, value, form, ("query", *DATABASE_ONLY, *FILE_KEYS))
@@ -62,7 +67,7 @@ def read_input(
 
 
 def _form(check: Checker, value: Mapping[str, Any]) -> str | None:
-    given = [key for key in FORMS if value.get(key) is not None]
+    given = [key for key in INPUT_FORMS if value.get(key) is not None]
     if len(given) > 1:
         check.problem("/input", f"expected exactly one of 'db', 'file' and 'rows', got {' and '.join(given)}")
         return None

@@ -11,11 +11,12 @@ from dataclasses import fields
 from typing import Any
 
 from engine.outputs import FORMATS, KEEPS, TEXTS
+from engine.policy.columns import NORMALIZE, NUMBERED, TOO_LONG
 from engine.policy.databases import DB_PARTS
-from engine.policy.inputs import FORMS, SORTS
+from engine.policy.inputs import INPUT_FORMS, SORTS
 from engine.policy.model import Limits, SecurityLevel, Timeouts
 from engine.policy.trust import LEAST_SECRET, MOST_FINGERPRINTS, TLS_VERSIONS
-from engine.sources import DATABASE_KINDS, FILE_FORMATS
+from engine.sources import DATABASE_KINDS, FILE_FORMATS, FORMS
 
 Schema = dict[str, Any]
 
@@ -126,10 +127,49 @@ def _input() -> Schema:
             "allow_duplicates": _flag("accept join keys that occur more than once"),
             "allow_empty": _flag("accept an input without rows"),
             "max_rows": {"type": "integer", "minimum": 1, "default": 10_000_000},
+            "null": _null(),
+            "text": _text_rules(),
+            "columns": {
+                "description": "rules of columns by name or number from 0, or one after the other",
+                "oneOf": [
+                    {"type": "object", "additionalProperties": _column()},
+                    {"type": "array", "items": _nullable(_column())},
+                ],
+            },
         },
         [],
     )
-    return {**found, "anyOf": [{"required": [form]} for form in FORMS]}
+    return {**found, "anyOf": [{"required": [form]} for form in INPUT_FORMS]}
+
+
+def _column() -> Schema:
+    forms = [rf"{form}:[0-9]+" if form in NUMBERED else form for form in FORMS]
+    return _object(
+        {
+            "as": {"type": "string", "pattern": f"^({'|'.join(forms)})$", "description": "how values are converted"},
+            "tz": _text("time zone of timestamps without one"),
+            "null": _null(),
+            "text": _text_rules(),
+        },
+        [],
+    )
+
+
+def _null() -> Schema:
+    words = {"enum": ["error", "skip_row"]}
+    return {"description": "what NULL means", "oneOf": [words, _object({"default": {}}, ["default"])]}
+
+
+def _text_rules() -> Schema:
+    return _object(
+        {
+            "too_long": {"enum": list(TOO_LONG)},
+            "normalize": {"enum": list(NORMALIZE), "description": "Unicode normal form; the same at all parties"},
+            "casefold": {"type": "boolean", "description": "ignore case; the same at all parties"},
+            "keep_blanks": {"type": "boolean", "description": "keep blanks at the end of CHAR columns"},
+        },
+        [],
+    )
 
 
 def _outputs() -> Schema:

@@ -207,6 +207,7 @@ def encode_input(job: Job, program: Program | Signature, snapshot: Snapshot) -> 
         allow_duplicates=policy.input.allow_duplicates,
         database_kind=snapshot.kind,
         party=policy.party,
+        rules=snapshot.rules,
     )
     for warning in encoded.warnings:
         log.warning("%s", warning)

@@ -27,6 +27,10 @@ def db(url: Any) -> dict[str, Any]:
     return {"db": url, "query": "SELECT 1"}
 
 
+def rule(rule: Any) -> dict[str, Any]:
+    return {**db(ABSENT_FILE), "columns": {"k": rule}}
+
+
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"program": ABSENT}, "/program: missing"),
     ({"leader": ABSENT}, "/leader: missing"),
@@ -87,7 +91,23 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"input": {**db(ABSENT_FILE), "sort": "up"}}, "/input/sort: must be one of auto, key, none, error"),
     ({"input": {**db(ABSENT_FILE), "max_rows": 0}}, "/input/max_rows: out of range"),
     ({"input": {**db(ABSENT_FILE), "qeury": ""}}, "/input/qeury: unknown key 'qeury' (did you mean 'query'?)"),
-    ({"input": {**db(ABSENT_FILE), "columns": []}}, "/input/columns: not supported yet"),
+    ({"input": rule({"as": "hsah:12"})}, "/input/columns/k/as: must be one of int, bool, scaled:0..18, days"),
+    ({"input": rule({"as": "hash:7"})}, "/input/columns/k/as: hash: takes a number from 8 to 32"),
+    ({"input": rule({"as": "hash"})}, "/input/columns/k/as: must be one of int"),
+    ({"input": rule({"as": "int:3"})}, "/input/columns/k/as: must be one of int"),
+    ({"input": rule({"as": "scaled:19"})}, "/input/columns/k/as: scaled: takes a number from 0 to 18"),
+    ({"input": rule({"as": "int", "tz": "UTC"})}, "/input/columns/k/tz: goes with epoch_s, epoch_ms, iso only"),
+    ({"input": rule({"as": "iso", "tz": "Mars"})}, "/input/columns/k/tz: not the name of a time zone"),
+    ({"input": rule({"nul": "error"})}, "/input/columns/k/nul: unknown key 'nul' (did you mean 'null'?)"),
+    ({"input": rule("int")}, "/input/columns/k: expected object, got string"),
+    ({"input": rule({"null": "skip"})}, '/input/columns/k/null: must be one of error, skip_row, {"default": value}'),
+    ({"input": rule({"null": {"default": None}})}, '/input/columns/k/null: expected {"default": value}'),
+    ({"input": rule({"text": {"too_long": "cut"}})}, "/input/columns/k/text/too_long: must be one of error, truncate"),
+    ({"input": {**db(ABSENT_FILE), "columns": "k"}}, "/input/columns: expected object or array, got string"),
+    ({"input": {**db(ABSENT_FILE), "columns": [3]}}, "/input/columns/0: expected object, got integer"),
+    ({"input": {**db(ABSENT_FILE), "null": 3}}, '/input/null: expected "error", "skip_row" or {"default": value}'),
+    ({"input": {**db(ABSENT_FILE), "text": {"normalize": "NFD"}}}, "/input/text/normalize: must be one of none, NFC"),
+    ({"input": {**db(ABSENT_FILE), "text": {"casefold": 1}}}, "/input/text/casefold: expected boolean, got integer"),
     ({"input": {"file": "a.txt"}}, "/input/file: the kind of file is told by its ending, which must be one of .csv"),
     ({"input": {"file": "a.csv", "query": "SELECT 1"}}, "/input/query: does not go with 'a .csv file'"),
     ({"input": {"file": "a.json", "delimiter": ";"}}, "/input/delimiter: does not go with 'a .json file'"),
