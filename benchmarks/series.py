@@ -8,9 +8,12 @@ python benchmarks/report.py series.jsonl    writes the tables and the picture of
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from itertools import pairwise
+from pathlib import Path
 
 PROCESSES = ["--transport", "http", "--processes"]
 
@@ -38,16 +41,25 @@ QUICK = [
 ]
 
 
-def main() -> int:
+def run(name: str, command: list[str], **environment: str) -> None:
+    """Print the JSON line of one command; ends the series when it fails."""
+    print("$ " + " ".join(command), file=sys.stderr, flush=True)
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    print(json.dumps({"label": name, **json.loads(done.stdout)}), flush=True)
+
+
+def main() -> None:
     """Run each line of the series; the exit code is that of the first that fails."""
-    for arguments in QUICK if "--quick" in sys.argv[1:] else FULL:
-        command = [sys.executable, "-m", "polytune_cli.main", "bench", *arguments, "--json"]
-        print("$ polytune bench " + " ".join(arguments), file=sys.stderr, flush=True)
-        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            return done.returncode
-        print(json.dumps({"label": label(arguments), **json.loads(done.stdout)}), flush=True)
-    return 0
+    polytune = [sys.executable, "-m", "polytune_cli.main"]
+    quick = "--quick" in sys.argv[1:]
+    for arguments in QUICK if quick else FULL:
+        run(label(arguments), [*polytune, "bench", *arguments, "--json"])
+    if not quick:
+        run("example job", [sys.executable, str(Path(__file__).with_name("example_job.py"))])
+        with tempfile.TemporaryDirectory() as empty:
+            run("warm-up", [*polytune, "warmup", "--json"], POLYTUNE_CACHE_DIR=empty)
 
 
 def label(arguments: list[str]) -> str:
@@ -61,4 +73,4 @@ def label(arguments: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
