@@ -67,6 +67,10 @@ class LineHandler(logging.Handler):
         except Exception:
             self.handleError(record)
 
+    def say(self, line: str) -> None:
+        """Write a line whatever the level is: the last word of ``--quiet``."""
+        self.emit(logging.LogRecord(TARGET, logging.INFO, "", 0, "%s", (line,), None))
+
 
 def to_stream(stream: object) -> Callable[[str], None]:
     """A writer of lines that survives encodings that lack a character."""

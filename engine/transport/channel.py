@@ -6,6 +6,7 @@ known to the receiver in advance, and anything else ends the session before memo
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -23,6 +24,9 @@ from engine.transport.frame import HEADER_BYTES, Header, pack, part_of
 from engine.transport.inbox import Inbox, Incoming
 
 NO_SESSION = bytes(8)
+log = logging.getLogger("polytune")
+#: Message and peer; a run has thousands of messages, so above debug level there is a line for all of a phase.
+SENDING = "Sending msg %s to party %d (%.2fMB)..."
 _NOTHING = nullcontext()
 
 
@@ -112,6 +116,7 @@ class Channel:
         self._phase_traced: tuple[int, int] | None = None  # clocks at its start, in a trace
         self._lock = threading.Lock()
         self._closed = False
+        self._unsaid: Counter[tuple[str, int]] = Counter()  # bytes by part and peer that no line of the log told yet
         self._beside = threading.local()
 
     # -- set-up ---------------------------------------------------------------------------------------------------
@@ -150,11 +155,14 @@ class Channel:
         with self._lock:
             if self._closed and label != "ABORT":
                 raise RunError("the session has ended", code="dead")
-            phase = self.stats.phases.setdefault(part_of(label), PhaseStats())
+            part = part_of(label)
+            phase = self.stats.phases.setdefault(part, PhaseStats())
+            self._unsaid[part, self.places[to]] += HEADER_BYTES + length
             for counter in (self.stats, phase):
                 counter.bytes_sent += HEADER_BYTES + length
                 counter.messages += 1
             self.stats.sent[label] += 1
+        log.debug(SENDING, label, self.places[to], (HEADER_BYTES + length) / 1e6)
         with _span(trace.SEND, label, self.place, HEADER_BYTES + length):
             self.link.post(self.places[to], [header, *views])
 
@@ -236,6 +244,9 @@ class Channel:
             self.stats.seconds += spent
             self.stats.bytes_received = self.inbox.bytes_received
             ended, self._phase, self._phase_start = self._phase, phase, now
+            unsaid, self._unsaid = self._unsaid, Counter()
+        for (part, peer), count in unsaid.items():
+            log.info(SENDING, part, peer, count / 1e6)
         taken = trace.active
         if taken is not None and self._phase_traced is not None:
             taken.add(trace.PHASE, ended, self.place, *self._phase_traced)

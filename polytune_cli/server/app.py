@@ -37,6 +37,8 @@ log = logging.getLogger("polytune")
 
 #: A request may be held this long while the window is full or while this party is not there yet.
 HOLD = 5.0
+#: Routes whose answers are worth a line of the log.
+CONTROL = ("/run", "/consts/", "/sync", "/abort")
 #: A body is read and hashed in parts of this size.
 PART = 1 << 20
 Answer = tuple[int, dict[str, Any]]
@@ -288,10 +290,11 @@ def _log_access(response: Response) -> Response:
     if status >= 500 and status != 503:
         level = logging.ERROR
     elif status >= 400:
+        # A party that was not told of the run yet, or is busy, is asked again: that is no news.
         level = logging.WARNING if status not in (404, 503) else logging.DEBUG
     else:
         # Messages come by the thousand; they are counted per phase instead.
-        level = logging.INFO if request.path in ("/run", "/sync", "/abort") else logging.DEBUG
+        level = logging.INFO if request.path.startswith(CONTROL) else logging.DEBUG
     if log.isEnabledFor(level):
         spent = (time.perf_counter() - g.get("start", time.perf_counter())) * 1e3
         log.log(level, "%s %s", request.method, request.path)

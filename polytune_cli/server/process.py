@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit
 
 from engine.errors import PolytuneError, ResourceError
-from engine.events import Event, EventSink
+from engine.events import Event, EventSink, Finished
 from engine.outputs import PrintedOutput
 from engine.policy import Policy, is_loopback
 from engine.run.job import check_transport, prepare
@@ -28,7 +28,7 @@ from engine.run.party import Interrupted, Party
 from engine.transport.http.link import LANES
 from polytune_cli import console, exits
 from polytune_cli.kernels import get_ready
-from polytune_cli.live import LiveView, view
+from polytune_cli.live import LiveView, PlainView, view
 from polytune_cli.policyfile import PolicyFile
 from polytune_cli.server.app import create_app
 from polytune_cli.server.desk import Desk, DeskOptions
@@ -87,7 +87,7 @@ def serve(options: Options) -> int:
     screen = sys.stderr if printed else sys.stdout
     get_ready(lambda line: log.info("%s", line), io.StringIO() if quiet else screen)
     outcome = _Outcome()
-    with _sinks(options, handler, policy, screen) as sink:
+    with _sinks(options, handler, screen) as sink:
         party = Party(
             job,
             events=sink,
@@ -124,12 +124,12 @@ def printed_as_json(policy: Policy) -> Policy:
 
 
 @contextmanager
-def _sinks(options: Options, handler: console.LineHandler, policy: Policy, screen: TextIO) -> Iterator[EventSink]:
+def _sinks(options: Options, handler: console.LineHandler, screen: TextIO) -> Iterator[EventSink]:
     """Where events go: the live table or plain progress lines, and the descriptor of ``--events-fd``."""
     file = _event_file(options.events_fd) if options.events_fd is not None else None
     quiet = options.level > logging.INFO or options.settings.json
     lock = threading.Lock()
-    with _view(handler, policy, quiet, screen) as show:
+    with _view(handler, quiet, options.settings.quiet, screen) as show:
 
         def sink(event: Event) -> None:
             show(event)
@@ -142,9 +142,11 @@ def _sinks(options: Options, handler: console.LineHandler, policy: Policy, scree
 
 
 @contextmanager
-def _view(handler: console.LineHandler, policy: Policy, quiet: bool, screen: TextIO) -> Iterator[EventSink]:
+def _view(handler: console.LineHandler, quiet: bool, final: bool, screen: TextIO) -> Iterator[EventSink]:
+    """The live table or plain lines; when ``quiet``, nothing but (``final``) the end of a run that succeeded."""
     if quiet:
-        yield lambda event: None
+        last = PlainView(1, "", write=handler.say if final else lambda line: None)
+        yield lambda event: last.sink(event) if isinstance(event, Finished) and not event.error else None
         return
     with view(1, "", stream=screen, write=lambda line: log.info("%s", line)) as shown:
         direct = handler.write
