@@ -15,6 +15,7 @@ from engine import redaction
 from engine.errors import PolicyError
 from engine.policy.checker import Checker, type_name
 from engine.policy.confidential import confidential
+from engine.policy.consent import read_consent
 from engine.policy.databases import read_constants
 from engine.policy.expand import Expanded, expand_tree, is_source
 from engine.policy.inputs import read_input
@@ -47,9 +48,10 @@ KEYS = (
     "security",
     "check_joins",
     "computation_id",
+    "consent",
     *TRUST_KEYS,
 )
-LATER = ("consent", "proxy_auth")
+LATER = ("proxy_auth",)
 LIMITS_LATER = ("spool_dir",)
 
 
@@ -190,6 +192,7 @@ class _Reader:
             check_joins=check_joins,
             computation_id=self.computation_id(),
             trust=read_trust(check, root, self.environ, self.base, participants or (), party),
+            consent=read_consent(check, root, parties, leader, self.warnings),
             warnings=tuple(self.warnings),
         )
         return None if check.problems else policy

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.outputs import Output
+from engine.policy.consent import Consent
 from engine.policy.trust import Trust
 from engine.sources import (
     Constant,
@@ -98,6 +99,7 @@ class Policy:
     check_joins: bool = False
     computation_id: str | None = None
     trust: Trust = field(default_factory=Trust)
+    consent: Consent = field(default_factory=Consent)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -116,6 +118,7 @@ class Policy:
 
 
 __all__ = [
+    "Consent",
     "Constant",
     "InputSpec",
     "Limits",

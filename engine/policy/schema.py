@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.outputs import FORMATS, KEEPS, TEXTS
 from engine.policy.columns import NORMALIZE, NUMBERED, TOO_LONG
+from engine.policy.consent import MOST_RUNS, PERIODS, Consent
 from engine.policy.databases import DB_PARTS
 from engine.policy.inputs import INPUT_FORMS, SORTS
 from engine.policy.model import Limits, SecurityLevel, Timeouts
@@ -67,6 +68,7 @@ def _top_level() -> Schema:
         "allow_insecure": _flag("permit plain HTTP beyond loopback"),
         "check_joins": _flag("prove inside the circuit that join inputs are ascending"),
         "computation_id": {"type": ["string", "null"], "format": "uuid"},
+        "consent": _object(_consent(), []),
         "limits": _object({field.name: _limit(field.name, field.default) for field in fields(Limits)}, []),
         "timeouts": _object({field.name: _seconds(field.default) for field in fields(Timeouts)}, []),
         "security": _object(
@@ -106,6 +108,23 @@ def _trust() -> Schema:
         },
         "tls": _object(tls, []),
         "auth": _object({"psk": psk}, ["psk"]),
+    }
+
+
+def _consent() -> Schema:
+    count: Schema = {"type": "integer", "minimum": 1}
+    return {
+        "leaders": {
+            "description": "who may start a run with this party (default: the leader)",
+            "type": "array",
+            "items": PARTY,
+            "minItems": 1,
+            "uniqueItems": True,
+        },
+        "max_runs": {"description": "runs that this party takes part in", "maximum": MOST_RUNS, **count},
+        "per": {"description": "the period of max_runs", "enum": list(PERIODS), "default": Consent.per},
+        "min_rows": {"description": "refuse to compute with fewer own rows", **count},
+        "ask": _flag("ask before each run, on the terminal or through 'polytune approve'"),
     }
 
 

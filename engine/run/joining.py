@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
 from engine.errors import PolytuneError, RunError, SecurityError
 from engine.run.peers import Peers, Reply
 from engine.run.record import Run
-from engine.run.terms import SAME_VERSION, Difference
+from engine.run.terms import SAME_VERSION, Difference, printable
 from engine.transport.http.client import transport_reason
 
 log = logging.getLogger("polytune")
@@ -24,11 +25,11 @@ def ask_all(run: Run, peers: Peers, deadline: float, schemas: tuple[str, ...]) -
 
     Until ``deadline`` parties that are away or busy are asked again. ``schemas``: the type of each parameter.
     """
-    replies: dict[int, Reply | str] = {}
-    for peer in peers.others:
-        replies[peer] = _ask(run, peers, peer, deadline)
-        if run.error is not None:
-            raise run.error
+    with ThreadPoolExecutor(max_workers=len(peers.others), thread_name_prefix="join") as pool:
+        answers = pool.map(lambda peer: _ask(run, peers, peer, deadline), peers.others)
+        replies: dict[int, Reply | str] = dict(zip(peers.others, answers))
+    if run.error is not None:
+        raise run.error
     accepted = [p for p, r in replies.items() if isinstance(r, Reply) and r.status == 200]
     peers.answered.update(accepted)
     refused = [_report(peers, peer, reply, schemas[peer]) for peer, reply in replies.items()]
@@ -44,16 +45,24 @@ def missing() -> PolytuneError:
 
 
 def _ask(run: Run, peers: Peers, peer: int, deadline: float) -> Reply | str:
+    patience = peers.policy.timeouts.join
+    until: float | None = None
     while True:
         answer: Reply | str
         try:
             answer = peers.post(peer, "run", {**run.proposal, "to": peer})
         except requests.RequestException as error:
             answer = transport_reason(error)
-        passing = isinstance(answer, str) or answer.status == 503
-        if not passing or time.monotonic() >= deadline or run.error is not None:
+        now = time.monotonic()
+        if isinstance(answer, Reply) and answer.status == 202 and until is None:
+            until = now + patience
+            log.info("party %d asks its operator; waiting up to %g s (timeouts.join)", peer, patience)
+        passing = isinstance(answer, str) or answer.status in (202, 503)
+        end = max(deadline, until or 0.0)
+        if not passing or now >= end or run.error is not None:
             return answer
-        time.sleep(min(PAUSE, max(0.0, deadline - time.monotonic())))
+        with run.changed:
+            run.changed.wait_for(lambda: run.error is not None, min(PAUSE, end - now))
 
 
 def _report(peers: Peers, peer: int, reply: Reply | str, schema: str) -> PolytuneError | None:
@@ -63,7 +72,10 @@ def _report(peers: Peers, peer: int, reply: Reply | str, schema: str) -> Polytun
         return missing()
     if reply.status == 200:
         return _other_type(peer, reply, schema)
-    if reply.status in (403, 409):
+    if reply.status == 202:
+        log.error("party %d did not decide within %g s (timeouts.join)", peer, peers.policy.timeouts.join)
+        return missing()
+    if reply.status in (403, 409, 410):
         return _refusal(peer, reply)
     if reply.status == 426:
         log.error("party %d refused: %s", peer, reply.message or reply.status_line)
@@ -84,7 +96,8 @@ def _refusal(peer: int, reply: Reply) -> PolytuneError:
     differences = [found for entry in entries if (found := Difference.from_reply(entry, reply.code))]
     for text in map(str, differences) if differences else [reply.message or reply.status_line]:
         log.error("party %d refused: %s", peer, text)
-    for hint in dict.fromkeys(difference.hint for difference in differences if difference.hint):
+    hints = [difference.hint for difference in differences] or [str(reply.details.get("hint") or "")[:300]]
+    for hint in dict.fromkeys(filter(None, map(printable, hints))):
         log.error("hint: %s", hint)
     return SecurityError("refused", code="refused")
 

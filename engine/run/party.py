@@ -21,6 +21,7 @@ from engine.events import EventSink, ignore
 from engine.resources import usable_cores
 from engine.run import joining, steps
 from engine.run.board import Board, Tracker
+from engine.run.consent import Pending, as_answers
 from engine.run.deliver import Outlet, deliver, preflight
 from engine.run.greeting import greet
 from engine.run.job import Job
@@ -89,7 +90,7 @@ class Party:
         self.outlet = Outlet(state_dir, stdout, strict)
         self.threads = threads or usable_cores()
         self._queue: queue.Queue[Run | _Ended | None] = queue.Queue()
-        self.service = PartyService(job.policy, self._queue.put, job.schemas, program_name)
+        self.service = PartyService(job.policy, self._queue.put, job.schemas, program_name, state_dir)
         self.board = Board()
         self._interrupted: Interrupted | None = None
         #: How long a run that :meth:`start` began keeps asking parties that are not there.
@@ -128,9 +129,24 @@ class Party:
     def _end_early(self, run: Run, error: PolytuneError) -> None:
         asked = run.reached("ACCEPTED")
         run.fail(error)
+        asked |= self.service.gate.withdraw(run)
         if asked:
             # The run's own thread may be deep in a kernel; the peers should not have to wait for it.
             Peers(self.policy, run.run_id).abort(error)
+
+    # -- approval (``consent.ask``) ---------------------------------------------------------------------------------
+
+    def pending(self) -> list[Pending]:
+        """Runs that wait for approval."""
+        return self.service.gate.pending()
+
+    def approve(self, run_id: str) -> None:
+        """Let a waiting run begin; raises RunError when none has this id."""
+        self.service.gate.approve(run_id)
+
+    def deny(self, run_id: str) -> None:
+        """Refuse a waiting run; raises RunError when none has this id."""
+        self.service.gate.deny(run_id)
 
     def try_input(self) -> None:
         """Read the own input once and drop it: a warning now is better than a failed run later."""
@@ -184,7 +200,8 @@ class Party:
 
         Raises ApiError ``busy``, or ``run_over`` when the policy names one run that was.
         """
-        run = self._propose_run()
+        with as_answers():
+            run = self._propose_run()
         self._queue.put(run)
         return run.run_id
 
@@ -236,6 +253,7 @@ class Party:
     def _propose_run(self) -> Run:
         policy = self.policy
         run_id = policy.computation_id or str(uuid.uuid4())
+        self.service.ledger.check(run_id)
         started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         terms = proposal(policy, run_id, started_at, self.job.schema)
         run = Run(run_id, policy.party, len(policy.participants), policy.limits, terms)
@@ -254,6 +272,7 @@ class Party:
             run.enter("ACCEPTED")
             with self._guarded(context):
                 joining.ask_all(run, peers, deadline, self.job.schemas)
+                self.service.gate.enter(run)
                 log.info("All participants have accepted the session, starting calculation now...")
                 context.progress("join", 1.0)
                 run.enter("LOADING")
@@ -307,7 +326,8 @@ class Party:
                 run.link.close()
             # For the peers a run is done when all is computed; what fails afterwards is ours alone.
             run.state = "DONE" if error is None or run.reached("OUTPUT") else "ABORTED"
-            self.service.end(run, "done" if run.state == "DONE" else "aborted")
+            code = "ok" if error is None else error.code
+            self.service.end(run, "done" if run.state == "DONE" else "aborted", code)
             tracker.finish("" if error is None else error.message)
             self.board.end(tracker, error)
 

@@ -57,6 +57,9 @@ class Run:
         self.error: PolytuneError | None = None
         self.summary: dict[str, Any] | None = None
         self.digest = b""
+        #: Whether this party takes part (its list of runs says so), and whether others learned anything of its data.
+        self.joined = False
+        self.disclosed = False
         self.started = time.monotonic()
         self.changed = threading.Condition()
 

@@ -12,8 +12,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine.errors import MemoryExceeded, PeerAborted, PolytuneError
+from engine.errors import MemoryExceeded, PeerAborted, ResourceError
 from engine.policy import Policy
+from engine.run.audit import Audit
+from engine.run.consent import Gate
+from engine.run.ledger import REMEMBERED, Ledger
 from engine.run.offers import parse_offer
 from engine.run.record import Constants, Run
 from engine.run.terms import ENGINE, Difference, differences, printable
@@ -24,7 +27,6 @@ log = logging.getLogger("polytune")
 
 #: Seconds a request may be held until this party is as far as the caller.
 HOLD = 5.0
-REMEMBERED_RUNS = 10_000
 MAX_CONSTANTS = 1_000
 Answer = tuple[int, dict[str, Any]]
 #: Codes of ``/abort`` that mean that somebody did not follow the rules.
@@ -47,14 +49,23 @@ class PartyService:
     """The peers' view of a party that follows ``policy``; ``accept(run)`` is called for a run that we joined."""
 
     def __init__(
-        self, policy: Policy, accept: Callable[[Run], None], schemas: Sequence[str] = (), program: str = ""
+        self,
+        policy: Policy,
+        accept: Callable[[Run], None],
+        schemas: Sequence[str] = (),
+        program: str = "",
+        state_dir: str = ".",
     ) -> None:
-        """``schemas``: the type of each party's parameter."""
+        """``schemas``: the type of each party's parameter. Raises ResourceError when the list of runs is damaged."""
         self.policy = policy
         self.parties = len(policy.participants)
         self.schemas = tuple(schemas) or ("",) * self.parties
         self.program = program or policy.program.filename
         self.instance = uuid.uuid4().hex
+        self.ledger = Ledger(policy, state_dir)
+        self.ledger.refresh()
+        self.audit = Audit(policy, state_dir)
+        self.gate = Gate(policy, self.ledger, self.audit, self._start, self._release)
         self._accept = accept
         self._lock = threading.Lock()
         self._runs: dict[str, Run] = {}
@@ -76,12 +87,10 @@ class PartyService:
             return list(self._runs.values())
 
     def begin(self, run: Run) -> None:
-        """Take ``run`` up; raises ApiError ``busy`` or ``run_over``."""
+        """Take ``run`` up; raises ApiError ``busy``."""
         with self._lock:
             if self.closed:
                 raise ApiError("busy", "this party is shutting down")
-            if run.run_id in self._over:
-                raise ApiError("run_over", "a run with this id is over", result=self._over[run.run_id])
             if run.run_id in self._runs:
                 raise ApiError("busy", "this run is under way")
             if len(self._runs) >= self.policy.limits.concurrent_runs:
@@ -92,12 +101,24 @@ class PartyService:
             if self._left is not None:
                 self._left -= 1
 
-    def end(self, run: Run, result: str) -> None:
-        """Forget ``run``; its id is remembered with ``result`` (done or aborted)."""
+    def _release(self, run: Run) -> None:
+        """Free the place of a run that never began; its id may come again."""
+        with self._lock:
+            if self._runs.pop(run.run_id, None) is not None and self._left is not None:
+                self._left += 1
+
+    def end(self, run: Run, result: str, code: str) -> None:
+        """Forget ``run``; its id is remembered with ``result``: done or aborted. ``code``: ok, or that of the error."""
+        if run.joined:
+            try:
+                self.ledger.leave(run.run_id, result, run.disclosed)
+            except ResourceError as error:
+                log.error("%s", error.message)
+        self.audit.ended(run, result, code)
         with self._lock:
             self._runs.pop(run.run_id, None)
             self._over[run.run_id] = result
-            while len(self._over) > REMEMBERED_RUNS:
+            while len(self._over) > REMEMBERED:
                 self._over.popitem(last=False)
 
     def accept_only(self, runs: int) -> None:
@@ -120,8 +141,9 @@ class PartyService:
         with self._lock:
             if run_id in self._runs:
                 return self._runs[run_id]
-            if run_id in self._over:
-                raise ApiError("run_over", "that run is over", result=self._over[run_id])
+            result = self._over.get(run_id) or self.ledger.result(run_id)
+        if result:
+            raise ApiError("run_over", "that run is over", result=result)
         raise ApiError("unknown_run", "this party does not know that run")
 
     # -- what the routes ask -----------------------------------------------------------------------------------------
@@ -169,23 +191,37 @@ class PartyService:
     # -- /run ---------------------------------------------------------------------------------------------------------
 
     def _run(self, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
+        self.gate.check_refused(run_id, body)
+        try:
+            run = self._join(run_id, sender, body)
+        except ApiError as error:
+            if error.code != "busy":
+                self.audit.refused(run_id, sender, error.code, error.message)
+            raise
+        if self.gate.answer(run, body, min(HOLD, self.policy.timeouts.control / 2)):
+            return 200, {"accepted": True, "schema": self.schemas[self.policy.party]}
+        return 202, {"accepted": False, "waiting": "approval"}
+
+    def _join(self, run_id: str, sender: int, body: dict[str, Any]) -> Run:
         run = self._runs.get(run_id)
-        accepted = {"accepted": True, "schema": self.schemas[self.policy.party]}
         if run is not None:
             if run.proposal != body:
                 raise ApiError("replay_mismatch", "this run was proposed before with other terms")
-            return 200, accepted
+            return run
         self._check_terms(run_id, sender, body)
+        self.gate.check_leader(sender)
         run = Run(run_id, self.policy.party, self.parties, self.policy.limits, body)
         self.begin(run)
         try:
-            run.enter("ACCEPTED")
-        except PolytuneError as error:  # interrupted or cancelled in this moment
-            self.end(run, "aborted")
-            raise ApiError("busy", error.message) from None
+            self.gate.arrive(run)
+        except BaseException:
+            self._release(run)
+            raise
+        return run
+
+    def _start(self, run: Run) -> None:
         log.info("Accepted policy for %s, starting execution", self.program)
         self._accept(run)
-        return 200, accepted
 
     def _check_terms(self, run_id: str, sender: int, body: dict[str, Any]) -> None:
         policy = self.policy
@@ -242,6 +278,7 @@ class PartyService:
         message = printable(str(body.get("message", ""))[:500])
         reason = f"{code} ({message})" if message else code
         run.fail(PeerAborted(sender, reason, security=code in SECURITY_CODES, memory=code == MemoryExceeded.code))
+        self.gate.withdraw(run)
         return 200, {}
 
     def _check_sender(self, sender: int) -> None:

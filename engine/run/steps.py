@@ -16,6 +16,7 @@ import numpy as np
 from engine.errors import DataError, PolicyError, SecurityError
 from engine.events import CircuitReady, EventSink, Progress
 from engine.resources import peak_memory
+from engine.run.consent import check_rows
 from engine.run.deliver import Outlet
 from engine.run.job import FUNCTION, Job
 from engine.run.offers import Offer
@@ -54,7 +55,7 @@ class Context:
 
 
 def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
-    """Read own rows and constants in one snapshot; raises DataError. ``progress`` hears the share that is done."""
+    """Read own rows and constants in one snapshot; raises DataError or TooFewRows. ``progress`` hears its share."""
     from engine.data import read_snapshot
 
     policy = job.policy
@@ -63,6 +64,7 @@ def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
         log.info("Connecting to input db at %s..." if spec.db else "Reading input from %s...", spec.label)
     progress(0.0)
     snapshot = read_snapshot(policy, job.declared, progress)
+    check_rows(policy, len(snapshot.rows.rows))
     progress(1.0)
     for warning in snapshot.warnings:
         log.warning("%s", warning)
@@ -92,6 +94,7 @@ def exchange_constants(context: Context, own: dict[str, Any]) -> None:
     run.put_constants(run.party, table, offer)
     body = {"run_id": run.run_id, "consts": table, "offer": offer.to_json()}
     join = job.policy.timeouts.join
+    run.disclosed = True
 
     def send(peer: int) -> None:
         log.info("Sending constants to party %s", peers.url(peer))

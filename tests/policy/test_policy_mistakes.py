@@ -124,7 +124,6 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"identities": ["sha256:aa"]}, "/identities/0: expected a fingerprint 'sha256:' and 64 hexadecimal digits"),
     ({"tls": {"cert": "x"}}, "/tls/key: missing (or set POLYTUNE_TLS_KEY)"),
     ({"auth": {"psk": "pw-secret"}}, "/auth/psk: a shared secret has at least 32 bytes, that of party 1 has 9"),
-    ({"consent": {"ask": True}}, "/consent: not supported yet"),
     ({"constants": []}, "/constants: expected object, got array"),
     ({"constants": {"rows": 1}}, "/constants/rows: a constant's name consists of A-Z, 0-9 and _"),
     ({"constants": {"A": 0.5}}, "/constants/A: expected query, number, boolean or object, got number"),
