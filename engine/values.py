@@ -290,7 +290,7 @@ def to_json(type: Type, value: Any) -> Any:
 
 
 def from_json(type: Type, obj: Any) -> Any:
-    """Value of a JSON form of section 17.2; number types must match exactly, else ValueError."""
+    """Value of a JSON form of section 17.2; ValueError unless number types match exactly or are ``Unspecified``."""
     if isinstance(type, BoolType):
         _require(obj in ("True", "False"), type)
         return obj == "True"
@@ -387,8 +387,9 @@ def _format_items(items: tuple[Type, ...], values: Sequence[Any]) -> str:
 
 
 def _int_from_json(type: IntType, form: str, content: Any) -> int:
-    expected = "NumSigned" if type.signed else "NumUnsigned"
-    _require(form == expected and _is_list(content, 2) and content[1] == type.name.capitalize(), type)
+    _require(form in ("NumSigned", "NumUnsigned") and _is_list(content, 2), type)
+    same = form == ("NumSigned" if type.signed else "NumUnsigned") and content[1] == type.name.capitalize()
+    _require(same or content[1] == "Unspecified", type)
     number = content[0]
     _require(isinstance(number, int) and not isinstance(number, bool), type)
     if not type.minimum <= number <= type.maximum:
@@ -404,7 +405,9 @@ def _array_from_json(type: ArrayType, form: str, content: Any) -> list[Any]:
         _require(_is_list(content, 3) and isinstance(type.element, IntType) and not type.element.signed, type)
         start, end, name = content
         _require(all(isinstance(n, int) and not isinstance(n, bool) for n in (start, end)), type)
-        _require(name == str(type.element).capitalize() and end - start == type.size and start >= 0, type)
+        _require(
+            name in (str(type.element).capitalize(), "Unspecified") and end - start == type.size and start >= 0, type
+        )
         if end - 1 > type.element.maximum:  # type: ignore[union-attr]
             raise ValueError(f"number out of range for {type.element}")
         return list(range(start, end))

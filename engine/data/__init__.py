@@ -16,7 +16,7 @@ from engine.data.output import check_outputs, write_outputs
 from engine.data.reachable import unreachable
 from engine.data.result import Result, result_rows
 from engine.data.resume import Resume, resuming
-from engine.data.rows import EncodedRows, check_columns, encode_rows
+from engine.data.rows import EncodedRows, check_columns, encode_rows, encode_value
 from engine.data.snapshot import read_snapshot
 from engine.data.table import Column, Snapshot, Table
 
@@ -31,6 +31,7 @@ __all__ = [
     "check_columns",
     "check_outputs",
     "encode_rows",
+    "encode_value",
     "query_columns",
     "read_snapshot",
     "result_rows",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,41 @@ def of_query(name: str, constant: SqlConstant, type: Type, database: Database) -
     if len(rows) != 1:
         raise _unexpected(name, type, "no row" if not rows else "more than one row")
     return _checked(name, type, _plain(rows[0][0]))
+
+
+def of_value(name: str, constant: RowCount | MaxBytes, type: Type, literal: Any) -> int | bool:
+    """Number of elements of a literal, which is a text of the language or its JSON form."""
+    if isinstance(constant, MaxBytes):
+        raise DataError(f"constants.{name}: max_bytes needs columns, and input.literal has none", "write the number")
+    return _checked(name, type, elements(literal))
+
+
+def elements(literal: Any) -> int:
+    """How many elements an array has that is written as a literal; 1 for anything else."""
+    if isinstance(literal, dict):
+        ((form, content),) = literal.items()
+        if form == "Array" and isinstance(content, list):
+            return len(content)
+        numbers = content if isinstance(content, list) else []
+        if form == "ArrayRepeat" and len(numbers) == 2 and isinstance(numbers[1], int):
+            return int(numbers[1])
+        if form == "Range" and len(numbers) == 3 and all(isinstance(number, int) for number in numbers[:2]):
+            return int(numbers[1]) - int(numbers[0])
+        return 1
+    text = literal.strip()
+    return _elements_of_text(text) if text.startswith("[") else 1
+
+
+def _elements_of_text(text: str) -> int:
+    depth, commas, content = 0, 0, False
+    for place, mark in enumerate(text):
+        depth += (mark in "([{") - (mark in ")]}")
+        if depth == 1 and mark == ";":
+            size = re.fullmatch(r"\s*([0-9]{1,9})(?:usize)?\s*\]", text[place + 1 :])
+            return int(size.group(1)) if size else 1
+        commas += depth == 1 and mark == ","
+        content = mark not in " \n\t,]" if depth == 1 and mark != "[" else content or depth > 1
+    return commas + content
 
 
 def of_table(

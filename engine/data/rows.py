@@ -12,7 +12,7 @@ from engine.data.encoder import SHOWN_ROWS, Encoder
 from engine.data.files import BATCH
 from engine.data.table import Column, Rule, Table
 from engine.errors import DataError
-from engine.values import ArrayType, StructType, TupleType, Type
+from engine.values import ArrayType, StructType, TupleType, Type, encode
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,18 @@ def encode_rows(
     order, warnings = _order(table, packed, shape, parameter_name, sort, joins, allow_duplicates)
     bits = _unpacked(packed, order, encoder.bits)
     return EncodedRows(bits, order is not None, (*encoder.warnings(), *warnings), table.count)
+
+
+def encode_value(
+    value: Any, parameter_type: Type, *, parameter_name: str, sort: str = "auto", joins: bool, allow_duplicates: bool
+) -> EncodedRows:
+    """Encode a value of the parameter's type; the rows of an array are ordered like those of a table."""
+    shape = _shape(parameter_type)
+    bits = encode(parameter_type, value).reshape(shape.size, -1)
+    packed = np.packbits(bits, axis=1)
+    table = Table((), (), shape.size)
+    order, warnings = _order(table, packed, shape, parameter_name, sort, joins, allow_duplicates)
+    return EncodedRows(_unpacked(packed, order, bits.shape[1]), order is not None, tuple(warnings), shape.size)
 
 
 def check_columns(columns: Sequence[Column], parameter_type: Type, parameter_name: str) -> None:
@@ -215,4 +227,4 @@ def table_of(columns: Sequence[tuple[str, str]], rows: list[tuple[Any, ...]]) ->
     return Table.of_rows([Column(name, family) for name, family in columns], rows)
 
 
-__all__ = ["EncodedRows", "encode_rows", "table_of"]
+__all__ = ["EncodedRows", "check_columns", "encode_rows", "encode_value", "table_of"]

@@ -70,6 +70,15 @@ def read_snapshot(
         table = Table((), (), 0)
         values |= _of_table(wanted, declared, table, ())
         return Snapshot(table, _ordered(values, declared), "", "", "", tuple(warnings))
+    if spec.literal is not None:
+        count = consts.elements(spec.literal)
+        Limit(spec.max_rows, policy.limits.rows).check(count)
+        if not count and not spec.allow_empty:
+            raise DataError("input.literal has no rows", "give rows, or set input.allow_empty: true")
+        for name, constant in wanted.items():
+            if isinstance(constant, (RowCount, MaxBytes)):
+                values[name] = consts.of_value(name, constant, declared[name], spec.literal)
+        return Snapshot(Table((), (), 0), _ordered(values, declared), spec.label, "", "", tuple(warnings))
     if not spec.db:
         table = read_table(spec, Limit(spec.max_rows, policy.limits.rows))
         table, rules = _with_rules(table, spec, warnings)

@@ -15,14 +15,14 @@ from engine.policy.model import InputSpec
 from engine.sources import FILE_FORMATS, FileSource, TextRules
 
 SORTS = ("auto", "key", "none", "error")
-INPUT_FORMS = ("db", "file", "rows")
+INPUT_FORMS = ("db", "file", "rows", "literal")
 #: Keys that every form takes.
-SHARED_KEYS = ("sort", "allow_duplicates", "allow_empty", "max_rows", "null", "text", "columns")
+ROW_KEYS = ("null", "text", "columns")
+SHARED_KEYS = ("sort", "allow_duplicates", "allow_empty", "max_rows", *ROW_KEYS)
 DATABASE_ONLY = ("setup", "read_only", "statement_timeout")
 CSV_ONLY = ("delimiter", "header", "null_values")
 FILE_KEYS = (*CSV_ONLY, "encoding")
 INPUT_KEYS = (*INPUT_FORMS, "query", *DATABASE_ONLY, *FILE_KEYS, *SHARED_KEYS)
-INPUT_LATER = ("literal",)
 
 
 def read_input(
@@ -32,16 +32,12 @@ def read_input(
     value = root.get("input")
     if value is None:
         return None
-    if isinstance(value, dict) and len(value) == 1 and set(value) <= LITERAL_TAGS:
-        check.problem("/input", "a literal in JSON form: not supported yet; use an object with 'db' and 'query'")
-        return None
+    if _is_literal(value):
+        return InputSpec(literal=value, secrets=secrets)
     value = check.table(root, "", "input")
     if value is None:
         return None
-    check.unknown("/input", value, INPUT_KEYS + INPUT_LATER)
-    check.not_yet("/input", value, INPUT_LATER)
-    if value.get("literal") is not None:
-        return None
+    check.unknown("/input", value, INPUT_KEYS)
     form = _form(check, value)
     if form is None:
         return None
@@ -60,6 +56,9 @@ def read_input(
         _refuse(check, value, form, ("query", *DATABASE_ONLY, *FILE_KEYS))
         rows = check.array(value, "/input", "rows")
         return None if rows is None else InputSpec(rows=tuple(rows), **shared)
+    if form == "literal":
+        _refuse(check, value, form, ("query", *DATABASE_ONLY, *FILE_KEYS, *ROW_KEYS))
+        return _literal(check, value["literal"], shared)
     if form == "file":
         return _file(check, value, base, shared, warnings)
     _refuse(check, value, form, FILE_KEYS)
@@ -69,9 +68,22 @@ def read_input(
 def _form(check: Checker, value: Mapping[str, Any]) -> str | None:
     given = [key for key in INPUT_FORMS if value.get(key) is not None]
     if len(given) > 1:
-        check.problem("/input", f"expected exactly one of 'db', 'file' and 'rows', got {' and '.join(given)}")
+        forms = ", ".join(f"'{form}'" for form in INPUT_FORMS)
+        check.problem("/input", f"expected exactly one of {forms}, got {' and '.join(given)}")
         return None
     return given[0] if given else "db"
+
+
+def _is_literal(value: Any) -> bool:
+    """Whether it is a value of the language in its JSON form."""
+    return value in ("True", "False") or (isinstance(value, dict) and len(value) == 1 and set(value) <= LITERAL_TAGS)
+
+
+def _literal(check: Checker, value: Any, shared: dict[str, Any]) -> InputSpec | None:
+    if _is_literal(value) or (isinstance(value, str) and value.strip()):
+        return InputSpec(literal=value, **shared)
+    check.problem("/input/literal", 'expected a value such as "[1, 2]", or its JSON form {"Array": [...]}')
+    return None
 
 
 def _refuse(check: Checker, value: Mapping[str, Any], form: str, keys: tuple[str, ...]) -> None:

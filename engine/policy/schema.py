@@ -13,7 +13,7 @@ from typing import Any
 from engine.outputs import FORMATS, KEEPS, TEXTS
 from engine.policy.columns import NORMALIZE, NUMBERED, TOO_LONG
 from engine.policy.consent import MOST_RUNS, PERIODS, Consent
-from engine.policy.databases import DB_PARTS
+from engine.policy.databases import DB_PARTS, LITERAL_TAGS
 from engine.policy.inputs import INPUT_FORMS, SORTS
 from engine.policy.model import Limits, SecurityLevel, Timeouts
 from engine.policy.trust import LEAST_SECRET, MOST_FINGERPRINTS, TLS_VERSIONS
@@ -62,7 +62,7 @@ def _top_level() -> Schema:
             "uniqueItems": True,
         },
         "evaluator": {"description": "the party that evaluates the garbled circuit", "default": 0, **PARTY},
-        "input": _nullable(_input()),
+        "input": {"oneOf": [{"type": "null"}, _input(), _value()]},
         "output": _outputs(),
         "constants": _constants(),
         "allow_insecure": _flag("permit plain HTTP beyond loopback"),
@@ -134,6 +134,7 @@ def _input() -> Schema:
             "db": _database(),
             "file": {"type": "string", "pattern": f"({'|'.join(re.escape(end) for end in FILE_FORMATS)})$"},
             "rows": {"type": "array", "description": "rows as JSON: arrays by position, or objects by name"},
+            "literal": {"description": "the value itself, as text of the language or in its JSON form"},
             "query": _text("one statement; a row per element, columns in the order of the tuple"),
             "setup": {"type": ["string", "null"], "description": "statements that run before, without writing"},
             "read_only": {"type": "boolean", "default": True},
@@ -159,6 +160,12 @@ def _input() -> Schema:
         [],
     )
     return {**found, "anyOf": [{"required": [form]} for form in INPUT_FORMS]}
+
+
+def _value() -> Schema:
+    """A value of the language in its JSON form."""
+    tagged = {"type": "object", "minProperties": 1, "maxProperties": 1, "propertyNames": {"enum": sorted(LITERAL_TAGS)}}
+    return {"oneOf": [{"enum": ["True", "False"]}, tagged]}
 
 
 def _column() -> Schema:

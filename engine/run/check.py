@@ -18,6 +18,7 @@ from engine.run.deliver import preflight
 from engine.run.disclosure import Disclosure, disclosure
 from engine.run.greeting import Greeting, greet
 from engine.run.job import FUNCTION, Job, check_transport, prepare
+from engine.run.own_input import encode_input
 from engine.run.peers import Peers
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def _check_input(report: Report, job: Job, signature: Signature | None, snapshot
     if columns:
         check_columns(columns, signature.parameter_types[party], signature.parameter_names[party])
     if snapshot is not None:
-        steps.encode_input(job, signature, snapshot)
+        encode_input(job, signature, snapshot)
         report.add("input", OK, f"{snapshot.rows.count} rows become {signature.parameter_types[party]}")
 
 

@@ -25,6 +25,7 @@ from engine.run.consent import Pending, as_answers
 from engine.run.deliver import Outlet, deliver, preflight
 from engine.run.greeting import greet
 from engine.run.job import Job
+from engine.run.own_input import encode_input
 from engine.run.peers import Peers
 from engine.run.record import Run
 from engine.run.service import PartyService
@@ -357,7 +358,7 @@ class Party:
         steps.exchange_constants(context, snapshot.constants)
         program = steps.compile_circuit(context)
         plan = steps.plan_protocol(context, program)
-        bits = steps.encode_input(self.job, program, snapshot)
+        bits = encode_input(self.job, program, snapshot)
         preflight(self.policy, program.result_type, strict=self.outlet.strict)
         steps.agree(context, program, plan)
         output = steps.compute(context, program, plan, bits)

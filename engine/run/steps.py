@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.errors import DataError, PolicyError, SecurityError
+from engine.errors import PolicyError, SecurityError
 from engine.events import CircuitReady, EventSink, Progress
 from engine.resources import peak_memory
 from engine.run.consent import check_rows
@@ -31,7 +31,7 @@ from engine.transport.http.wire import PROTOCOL
 
 if TYPE_CHECKING:
     from engine.data import Snapshot
-    from engine.garble import Program, Signature
+    from engine.garble import Program
     from engine.run.plan import Plan
 
 log = logging.getLogger("polytune")
@@ -185,38 +185,6 @@ def plan_protocol(context: Context, program: Program) -> Plan:
     plan = make_plan(Wanted(level["rho"], level["w"], level["k"], evaluator, size), run.offers)
     log.debug("parameters of the protocol: %s", plan)
     return plan
-
-
-def encode_input(job: Job, program: Program | Signature, snapshot: Snapshot) -> np.ndarray:
-    """Own rows as input bits; raises DataError naming rows and columns."""
-    from engine.data import encode_rows
-
-    policy = job.policy
-    parameter = program.parameter_types[policy.party]
-    if policy.input is None:
-        if parameter.bits == 0:
-            return np.zeros(0, np.uint8)
-        raise DataError(
-            f"the policy has no input, but parameter '{program.parameter_names[policy.party]}' of party "
-            f"{policy.party} needs one",
-            "add 'input' to the policy",
-        )
-    encoded = encode_rows(
-        snapshot.rows,
-        parameter,
-        parameter_name=program.parameter_names[policy.party],
-        sort=policy.input.sort,
-        joins=job.joins,
-        allow_duplicates=policy.input.allow_duplicates,
-        database_kind=snapshot.kind,
-        party=policy.party,
-        rules=snapshot.rules,
-    )
-    for warning in encoded.warnings:
-        log.warning("%s", warning)
-    if encoded.sorted:
-        log.info("sorted %d rows by join key of '%s'", encoded.rows, program.parameter_names[policy.party])
-    return encoded.bits
 
 
 # -- agree -----------------------------------------------------------------------------------------------------------

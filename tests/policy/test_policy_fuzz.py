@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.errors import PolicyError
 from engine.policy import load_policy, redact
-from engine.policy.inputs import INPUT_KEYS, INPUT_LATER
+from engine.policy.inputs import INPUT_KEYS
 from engine.policy.jsontext import JsonError, parse
 from engine.policy.load import KEYS, LATER
 from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS
@@ -40,7 +40,6 @@ SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, WORDS, st.text(max_size=8
 NAMES = st.sampled_from(
     [
         *INPUT_KEYS,
-        *INPUT_LATER,
         *DATABASE_KEYS,
         *FILE_KEYS,
         "rows",
