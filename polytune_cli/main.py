@@ -64,6 +64,8 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"polytune_cli.commands.{name.replace('-', '_')}")
         command: click.Command = module.command
+        for parameter in command.params:
+            _name_variable(parameter, f"POLYTUNE_{name.upper().replace('-', '_')}_")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -121,6 +123,13 @@ def arrange(args: list[str], options_of: Any) -> list[str]:
     return flat + rest[:1] + [item for group in moved for item in group] + rest[1:] + args[cut:]
 
 
+def _name_variable(parameter: click.Parameter, prefix: str) -> None:
+    """The variable of an option is called like the option, also where the parameter of the function is not."""
+    if isinstance(parameter, click.Option) and parameter.envvar is None:
+        option = max(parameter.opts, key=len)
+        parameter.envvar = prefix + option.lstrip("-").upper().replace("-", "_")
+
+
 def _exists(name: str) -> bool:
     return importlib.util.find_spec(f"polytune_cli.commands.{name.replace('-', '_')}") is not None
 
@@ -164,6 +173,10 @@ def cli(
         import os
 
         os.environ["NO_COLOR"] = "1"
+
+
+for _option in cli.params:
+    _name_variable(_option, "POLYTUNE_")
 
 
 def run(args: list[str] | None = None) -> int:

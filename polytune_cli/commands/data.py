@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--format",
-    "form",
-    type=click.Choice(["sqlite", "sql", "csv"]),
-    default="sqlite",
+    "forms",
+    multiple=True,
+    type=click.Choice(["sqlite", "sql", "postgres", "mysql", "csv", "parquet"]),
+    default=["sqlite"],
     show_default=True,
-    help="SQLite files, SQL scripts for PostgreSQL and MySQL, or CSV files.",
+    help="SQLite files, a script for PostgreSQL or MySQL (sql: both), CSV or Parquet; may be given several times.",
 )
 @click.option(
     "--parties",
@@ -48,7 +50,7 @@ def command(
     seed: int | None,
     out: Path,
     overlap: float,
-    form: str,
+    forms: tuple[str, ...],
     parties: str,
     duplicates: int,
     nulls: int,
@@ -64,7 +66,7 @@ def command(
         dataset = spoil(dataset, duplicates=duplicates, nulls=nulls, long_names=long_names)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    files = _write(dataset, out, form)
+    files = _write(dataset, out, forms)
     if as_json:
         report = {"ok": True, "seed": seed, "rows": rows, "expected": dataset.expected, "files": files}
         click.echo(json.dumps(report))
@@ -74,14 +76,22 @@ def command(
         click.echo(f"  {name}")
 
 
-def _write(dataset: Dataset, out: Path, form: str) -> list[str]:
+def _write(dataset: Dataset, out: Path, forms: tuple[str, ...]) -> list[str]:
     """Write the files; a folder that cannot be written is an error of exit code 6."""
     from engine.errors import ResourceError
-    from polytune_cli.datagen import write_csv, write_expected, write_sql, write_sqlite
+    from polytune_cli.datagen import write_csv, write_expected, write_parquet, write_sql, write_sqlite
 
-    writers = {"sqlite": write_sqlite, "sql": write_sql, "csv": write_csv}
+    writers: dict[str, Callable[[], dict[str, Path]]] = {
+        "sqlite": lambda: write_sqlite(dataset, out),
+        "sql": lambda: write_sql(dataset, out),
+        "postgres": lambda: write_sql(dataset, out, ["postgres"]),
+        "mysql": lambda: write_sql(dataset, out, ["mysql"]),
+        "csv": lambda: write_csv(dataset, out),
+        "parquet": lambda: write_parquet(dataset, out),
+    }
     try:
-        paths = [*writers[form](dataset, out).values(), write_expected(dataset, out)]
+        paths = [path for form in dict.fromkeys(forms) for path in writers[form]().values()]
+        paths.append(write_expected(dataset, out))
     except OSError as error:
         reason = (error.strerror or "error").lower()
         raise ResourceError(f"cannot write to {out}: {reason}", "choose another folder with --out") from None

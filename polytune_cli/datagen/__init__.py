@@ -1,7 +1,7 @@
 """Test data: people who do not exist, in databases that two or three parties join.
 
 ``people(rows, seed, overlap) -> Dataset`` and ``people_with_threshold(...)`` make the rows and the expected
-result; ``write_sqlite``, ``sql_script``, ``write_sql`` and ``write_csv`` write them.
+result; ``write_sqlite``, ``sql_script``, ``write_sql``, ``write_csv`` and ``write_parquet`` write them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from polytune_cli.datagen.targets import (
     sql_script,
     write_csv,
     write_expected,
+    write_parquet,
     write_sql,
     write_sqlite,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "sql_script",
     "write_csv",
     "write_expected",
+    "write_parquet",
     "write_sql",
     "write_sqlite",
 ]

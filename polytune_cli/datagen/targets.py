@@ -1,4 +1,4 @@
-"""Writing a dataset: SQLite files, SQL scripts, CSV files."""
+"""Writing a dataset: SQLite files, SQL scripts, CSV and Parquet files."""
 
 from __future__ import annotations
 
@@ -104,32 +104,50 @@ def _sql(value: Any, kind: str) -> str:
     return "'" + (text.replace("\\", "\\\\") if kind == "mysql" else text) + "'"
 
 
-def write_sql(dataset: Dataset, directory: str | Path) -> dict[str, Path]:
+def write_sql(dataset: Dataset, directory: str | Path, kinds: Sequence[str] = ("postgres", "mysql")) -> dict[str, Path]:
     """``postgres.sql`` and ``mysql.sql``, each with all tables."""
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {kind: folder / f"{kind}.sql" for kind in ("postgres", "mysql")}
+    paths = {kind: folder / f"{kind}.sql" for kind in kinds}
     for kind, path in paths.items():
         path.write_text(sql_script(dataset, kind), encoding="utf-8")
     return paths
+
+
+def _content(dataset: Dataset) -> dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]]:
+    """Column names and rows of each table that has rows."""
+    return {
+        "location_town": (columns("location_town"), dataset.location),
+        "disability": (columns("disability"), dataset.disability),
+        "settings": (("id", "threshold"), [(1, dataset.threshold)]),
+    }
 
 
 def write_csv(dataset: Dataset, directory: str | Path) -> dict[str, Path]:
     """``location_town.csv``, ``disability.csv`` and ``settings.csv`` with headers; NULL is empty."""
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    content: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]] = {
-        "location_town": (columns("location_town"), dataset.location),
-        "disability": (columns("disability"), dataset.disability),
-        "settings": (("id", "threshold"), [(1, dataset.threshold)]),
-    }
     paths = {}
-    for name, (header, rows) in content.items():
+    for name, (header, rows) in _content(dataset).items():
         paths[name] = folder / f"{name}.csv"
         with paths[name].open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(header)
             writer.writerows(rows)
+    return paths
+
+
+def write_parquet(dataset: Dataset, directory: str | Path) -> dict[str, Path]:
+    """``location_town.parquet``, ``disability.parquet`` and ``settings.parquet``; PolicyError without pyarrow."""
+    from engine.data.formats import import_pyarrow
+
+    arrow = import_pyarrow("data --format parquet")
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for name, (header, rows) in _content(dataset).items():
+        paths[name] = folder / f"{name}.parquet"
+        arrow.parquet.write_table(arrow.table(dict(zip(header, map(list, zip(*rows))))), paths[name])
     return paths
 
 

@@ -141,6 +141,21 @@ def test_the_command_says_what_it_drew(tmp_path: Path) -> None:
     assert str(people_with_threshold(5, seed).expected) in done.output
 
 
+def test_all_formats_at_once_hold_the_same_rows(tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    formats = ["sqlite", "postgres", "mysql", "csv", "parquet"]
+    arguments = ["--rows", "20", "--seed", "2", "--nulls", "1", "--json", "--out", str(tmp_path)]
+    done = CliRunner().invoke(command, [*arguments, *(part for form in formats for part in ("--format", form))])
+    assert done.exit_code == 0, done.output
+    names = {Path(name).name for name in json.loads(done.output)["files"]}
+    assert {"location.sqlite", "postgres.sql", "mysql.sql", "location_town.csv", "location_town.parquet"} <= names
+    rows = [tuple(row.values()) for row in pyarrow.parquet.read_table(tmp_path / "location_town.parquet").to_pylist()]
+    assert tuple(rows) == spoil(people(20, 2), nulls=1).location
+    with sqlite3.connect(tmp_path / "location.sqlite") as connection:
+        assert sorted(connection.execute("SELECT * FROM location_town").fetchall()) == sorted(rows)
+
+
 def test_wrong_use_of_the_command(tmp_path: Path) -> None:
     run = CliRunner().invoke
     assert run(command, ["--rows", "0", "--out", str(tmp_path)]).exit_code == 2

@@ -6,13 +6,14 @@ import io
 import json
 import logging
 import re
+from pathlib import Path
 
 import click
 import pytest
 
 from engine.errors import DataError, PolicyError, SecurityError
 from polytune_cli import console, exits
-from polytune_cli.main import arrange, run
+from polytune_cli.main import COMMANDS, arrange, cli, run
 
 
 def options_of(name: str) -> set[str]:
@@ -37,6 +38,30 @@ def options_of(name: str) -> set[str]:
 )
 def test_options_are_arranged(given: str, expected: str) -> None:
     assert arrange(given.split(), options_of) == expected.split()
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_every_option_can_be_given_in_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = click.Context(cli, info_name="polytune", auto_envvar_prefix="POLYTUNE")
+    found = cli.get_command(root, name) if name else cli
+    assert found is not None
+    context = click.Context(found, parent=root, info_name=name) if name else root
+    for option in found.params:
+        if isinstance(option, click.Option) and option.name not in ("help", "version"):
+            words = ["polytune", *filter(None, [name]), *max(option.opts, key=len).strip("-").split("-")]
+            monkeypatch.setenv("_".join(words).upper(), "1")
+            assert option.value_from_envvar(context) in ("1", ("1",), ["1"]), words
+
+
+def test_options_of_the_environment_reach_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"ROWS": "7", "SEED": "3", "OUT": str(tmp_path), "FORMAT": "csv sqlite", "JSON": "1"}.items():
+        monkeypatch.setenv(f"POLYTUNE_DATA_{name}", value)
+    assert run(["data"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["seed"]) == (7, 3)
+    assert {"location_town.csv", "location.sqlite"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_misspelt_command_names_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:
