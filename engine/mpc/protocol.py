@@ -12,6 +12,7 @@ from engine.circuit import Circuit
 from engine.errors import PeerAborted, PolytuneError, ProtocolAbort
 from engine.events import EventSink, Progress, ignore
 from engine.kernels.parallel import Workers
+from engine.mpc.lengths import longest_messages
 from engine.mpc.parameters import BATCH, SEGMENT, parameters_for
 from engine.mpc.party import Party, places_of
 from engine.mpc.session import Session
@@ -74,6 +75,7 @@ def run_mpc(
         fiat_shamir=fiat_shamir,
         batch=batch,
     )
+    channel.expect_at_most(longest_messages(params, circuit, segment))
     with Workers(threads or usable_cores(), party) as workers:
         state = Session(
             channel,

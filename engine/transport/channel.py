@@ -21,12 +21,14 @@ import numpy as np
 from engine import trace
 from engine.errors import RunError
 from engine.transport.frame import HEADER_BYTES, Header, pack, part_of
-from engine.transport.inbox import Inbox, Incoming
+from engine.transport.inbox import OTHER_PARTY, OTHER_SESSION, Inbox, Incoming
 
 NO_SESSION = bytes(8)
 log = logging.getLogger("polytune")
 #: Message and peer; a run has thousands of messages, so above debug level there is a line for all of a phase.
 SENDING = "Sending msg %s to party %d (%.2fMB)..."
+#: A party makes one batch ahead of the one in use and sends the rows of one segment ahead of the checked one.
+AHEAD_ROUNDS = 3
 _NOTHING = nullcontext()
 
 
@@ -130,6 +132,23 @@ class Channel:
     def bind(self, sid: bytes) -> None:
         """All later frames carry the session's tag (first 8 bytes of ``sid``)."""
         self.tag = sid[:8]
+
+    def expect_at_most(self, longest: Mapping[str, int]) -> None:
+        """``longest[message]``: payload bytes of the longest that can come. What cannot belong to this session is refused
+        by its header from now on, and nobody may be further ahead than by a few rounds of all messages."""
+        self._longest = dict(longest)
+        self.inbox.ahead = AHEAD_ROUNDS * sum(longest.values())
+        self.inbox.judge = self._impossible
+
+    def _impossible(self, sender: int, header: Header) -> str:
+        if header.label == "ABORT":  # may come before the session has its tag
+            return ""
+        if (header.sender, header.receiver) != (self.places.index(sender), self.party):
+            return OTHER_PARTY
+        if self.tag != NO_SESSION and header.tag != self.tag_for(header.label):
+            return OTHER_SESSION
+        most = self._longest.get(header.label, 0)
+        return f"length {header.length}, but at most {most} bytes" if header.length > most else ""
 
     @property
     def place(self) -> int:

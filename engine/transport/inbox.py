@@ -1,9 +1,9 @@
 """Incoming frames of one party: reassembly, validation, waiting (spec: protocol, section 3.1).
 
 Each peer's bytes come as one ordered stream, cut anywhere. A frame that the protocol has asked for is compared with
-what it must be as soon as its header is here. Others wait, keyed by (sender, message, a, b), until the protocol asks
-for them; frames of a state not yet reached are kept, never processed early. Nothing is allocated from a length that a
-peer merely claims, beyond the window that its unread bytes may fill.
+what it must be as soon as its header is here; any other with what it can be at all (``judge``). It then waits, keyed by
+(sender, message, a, b), until the protocol asks for it; frames of a state not yet reached are kept, never processed
+early. Nothing is allocated from a length that a peer merely claims, beyond what its unread bytes may fill.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ Key = tuple[int, str, int, int]
 ABORT_REASONS = {1: "malformed message", 2: "a check failed", 3: "timeout", 4: "local error"}
 #: Payloads up to this size are copied out of the buffer in which they came, which others may share.
 COPIED = 64 << 10
+#: What a frame that waits counts as unread beside its bytes: the objects that hold it.
+FRAME_COST = 512
+#: Room that :meth:`Inbox.admit` finds.
+NO_ROOM, WITHIN, BEYOND = range(3)
 
 
 class FrameBuffer:
@@ -112,16 +116,12 @@ class _Stream:
     head: bytearray = field(default_factory=bytearray)
     frame: _Frame | None = None
     queued: int = 0
-    waiting: int = 0
     wanted: int = 0
     received: int = 0
 
 
 class Inbox:
     """Thread-safe store of frames. Numbers of senders are the application's party numbers."""
-
-    #: Frames of one sender that may wait unread; the protocol never has more than a few dozen under way.
-    MAX_WAITING = 4096
 
     def __init__(self, parties: int) -> None:
         self._streams = [_Stream() for _ in range(parties)]
@@ -133,6 +133,10 @@ class Inbox:
         self._room = threading.Condition(self._lock)
         self._error: PolytuneError | None = None
         self.bytes_received = 0
+        #: Says why a frame of a sender cannot belong to this run, whatever is asked for; empty when it can. Until the
+        #: channel knows enough for that, and for how much an honest sender may be ahead, both are None.
+        self.judge: Callable[[int, Header], str] | None = None
+        self.ahead: int | None = None
         #: Called with every piece of a stream, in order, when somebody records what comes (see ``replay.py``).
         self.tap: Callable[[int, memoryview], None] | None = None
 
@@ -167,26 +171,27 @@ class Inbox:
         """Whether somebody waits for a frame of ``sender`` now."""
         return self._streams[sender].wanted > 0
 
-    def admit(self, sender: int, size: int, limits: tuple[int, int], due: Callable[[], bool], timeout: float) -> bool:
-        """Count ``size`` bytes of ``sender`` as unread when there is room; False after ``timeout`` seconds.
+    def admit(self, sender: int, size: int, limits: tuple[int, int], due: Callable[[], bool], timeout: float) -> int:
+        """Count ``size`` bytes of ``sender`` as unread when there is room; NO_ROOM after ``timeout`` seconds.
 
-        There is room while fewer bytes are unread than the first of ``limits``. The second holds for what is ``due``,
-        the next in the stream, while a frame of that sender is waited for: else one that is longer than the window, or
-        behind many others, could never come.
+        There is room (WITHIN) while fewer bytes are unread than the first of ``limits``. The second holds for what is
+        ``due``, the next in the stream, while a frame of that sender is waited for: else one that is longer than the
+        window, or behind many others, could never come. What is admitted so is BEYOND the window.
         """
         window, most = limits
         stream = self._streams[sender]
 
-        def room() -> bool:
+        def room() -> int:
             if self._error is not None or stream.queued < window:
-                return True
-            return stream.wanted > 0 and stream.queued < most and due()
+                return WITHIN
+            bound = most if self.ahead is None else min(most, window + self.ahead)
+            return BEYOND if stream.wanted > 0 and stream.queued < bound and due() else NO_ROOM
 
         with self._lock:
-            if not room() and not self._room.wait_for(room, timeout):
-                return False
-            self._streams[sender].queued += size
-            return True
+            found = room() or self._room.wait_for(room, timeout)
+            if found:
+                self._streams[sender].queued += size
+            return found
 
     def expects(self, sender: int, size: int) -> bool:
         """Whether a frame of ``size`` bytes in all is waited for."""
@@ -209,7 +214,6 @@ class Inbox:
                 raise self._error
             frame = self._frames.pop(key, None)
             if frame is not None:
-                self._streams[sender].waiting -= 1
                 self._give(sender, frame, incoming)
             if frame is not None and frame.complete:
                 frame.reader = None
@@ -331,16 +335,18 @@ class Inbox:
             raise MalformedMessage(header.label, "the same message came twice")
         if header.label == "ABORT" and header.length != 2:
             raise MalformedMessage("ABORT", "wrong length")
-        self._seen.add(key)
         incoming = self._awaited.pop(key, None)
         if incoming is not None:
+            self._seen.add(key)
             self._give(sender, frame, incoming)
             return
+        check = self.judge(sender, header) if self.judge is not None else ""
+        if check:
+            raise MalformedMessage(header.label, check)
+        self._seen.add(key)
+        frame.counted += FRAME_COST
+        self._streams[sender].queued += FRAME_COST
         self._count(sender, frame, HEADER_BYTES)
-        stream = self._streams[sender]
-        stream.waiting += 1
-        if stream.waiting > self.MAX_WAITING:
-            raise MalformedMessage(header.label, "too many messages that nobody asked for")
         self._frames[key] = frame
 
     def _give(self, sender: int, frame: _Frame, incoming: Incoming) -> None:
@@ -389,10 +395,11 @@ class Inbox:
         self._fail(PeerAborted(sender, ABORT_REASONS.get(code, "unknown reason"), security=code in (1, 2)))
 
 
+OTHER_PARTY, OTHER_SESSION = "wrong sender or receiver", "message of another session"
 #: What a frame is compared with when it is asked for, in this order.
 _CHECKS: tuple[tuple[Callable[[Header], object], str], ...] = (
-    (lambda h: (h.sender, h.receiver), "wrong sender or receiver"),
-    (lambda h: h.tag, "message of another session"),
+    (lambda h: (h.sender, h.receiver), OTHER_PARTY),
+    (lambda h: h.tag, OTHER_SESSION),
 )
 
 
