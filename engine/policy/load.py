@@ -23,7 +23,7 @@ from engine.policy.jsontext import Document, JsonError, parse
 from engine.policy.model import Limits, Policy, ProgramText, SecurityLevel, Timeouts
 from engine.policy.outputs import OutputReader
 from engine.policy.trust import KEYS as TRUST_KEYS
-from engine.policy.trust import read_trust
+from engine.policy.trust import read_trust, resolve_path
 from engine.policy.urls import normalise_participant
 
 VERSION = 1
@@ -52,7 +52,6 @@ KEYS = (
     *TRUST_KEYS,
 )
 LATER = ("proxy_auth",)
-LIMITS_LATER = ("spool_dir",)
 
 
 def load_policy(
@@ -336,18 +335,20 @@ class _Reader:
     def limits(self) -> Limits:
         value = self.check.table(self.root, "", "limits", {}) or {}
         names = [item.name for item in fields(Limits)]
-        self.check.unknown("/limits", value, [*names, *LIMITS_LATER])
-        self.check.not_yet("/limits", value, LIMITS_LATER)
+        self.check.unknown("/limits", value, names)
         default = Limits()
         high = {"concurrent_runs": 1000, "connections": 65535, "rows": 2**31 - 1, "chunk": 16 << 20}
         low = {"chunk": 1 << 10, "control": 1 << 10, "window": 1 << 16, "message": 1 << 16}
+        spool_dir = self.check.string(value, "/limits", "spool_dir", None)
         return Limits(
+            spool_dir=None if spool_dir is None else resolve_path(self.base, spool_dir),
             **{
                 name: self.check.bounded(
                     value, "/limits", name, getattr(default, name), low.get(name, 1), high.get(name, 2**62)
                 )
                 for name in names
-            }
+                if name != "spool_dir"
+            },
         )
 
     def timeouts(self) -> Timeouts:

@@ -53,7 +53,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds that this party sets; sizes in bytes."""
+    """Bounds that this party sets; sizes in bytes. ``spool_dir``: where bytes beyond ``window`` wait (None: memory)."""
 
     rows: int = 10_000_000
     memory: int = 16 * 1024 * MIB
@@ -63,6 +63,7 @@ class Limits:
     window: int = 64 * MIB
     connections: int = 64
     concurrent_runs: int = 1
+    spool_dir: Path | None = None
 
 
 @dataclass(frozen=True)

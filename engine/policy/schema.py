@@ -281,6 +281,8 @@ def _flag(description: str) -> Schema:
 
 
 def _limit(name: str, default: Any) -> Schema:
+    if name == "spool_dir":
+        return _nullable(_text("folder for what peers send beyond their window (default: it waits in memory)"))
     described = {"memory": "bytes that this process may hold; batches are chosen to fit, or the run is refused"}
     text = {"description": described[name]} if name in described else {}
     return {**text, "type": "integer", "minimum": 1, "default": default}

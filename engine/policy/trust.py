@@ -119,7 +119,7 @@ def _tls(check: Checker, root: Mapping[str, Any], environ: Mapping[str, str], ba
         if environ.get(variable):
             paths[name] = Path(environ[variable])
         elif text is not None:
-            paths[name] = _resolve(base, text)
+            paths[name] = resolve_path(base, text)
     if value is None and not paths:
         return None
     for name, variable in TLS_VARIABLES.items():
@@ -129,7 +129,7 @@ def _tls(check: Checker, root: Mapping[str, Any], environ: Mapping[str, str], ba
     return TlsFiles(paths["cert"], paths["key"], version)
 
 
-def _resolve(base: Path, name: str) -> Path:
+def resolve_path(base: Path, name: str) -> Path:
     """Counted from the policy's folder, else from the working directory, as all paths of a policy."""
     path = base / name
     return Path(name) if not path.exists() and Path(name).exists() else path

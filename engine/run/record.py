@@ -18,6 +18,7 @@ from engine.transport import Inbox
 from engine.transport.channel import Stats
 from engine.transport.http.receiver import Receiver
 from engine.transport.http.wire import MAX_PROBES, MOST
+from engine.transport.spool import Spool
 
 STATES = (
     "PROPOSED",
@@ -46,7 +47,9 @@ class Run:
         self.proposal = proposal
         self.state = "PROPOSED"
         self.inbox = Inbox(parties)
-        self.receiver = Receiver(parties, self.inbox, limits.window, min(MOST, limits.memory // max(1, parties - 1)))
+        most = min(MOST, limits.memory // max(1, parties - 1))
+        spool = None if limits.spool_dir is None else Spool(limits.spool_dir)
+        self.receiver = Receiver(parties, self.inbox, limits.window, most, spool)
         self.link: Any = None
         self.stats: Stats | None = None
         self.constants: dict[int, Constants] = {}

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
+
+from engine.transport.frame import HEADER_BYTES
 
 #: Smaller blocks are not worth keeping: the allocator does that itself.
 SMALLEST = 256 << 10
@@ -65,3 +68,19 @@ def _aligned(size: int) -> np.ndarray:
 
 #: The blocks of this process.
 POOL = BufferPool()
+
+
+class FrameBuffer:
+    """Memory for one whole frame; the payload in it is aligned. ``counted``: bytes of it that count as unread."""
+
+    def __init__(self, size: int, block: Callable[[int], memoryview] = POOL.block) -> None:
+        start = -HEADER_BYTES % ALIGNMENT
+        self.size = size
+        self.counted = 0
+        self.view = block(start + size)[start:]
+        self.payload = array_of(self.view[HEADER_BYTES:])
+
+
+def array_of(view: memoryview) -> np.ndarray:
+    """The bytes of ``view`` as an array on the same memory."""
+    return np.frombuffer(view, dtype=np.uint8)

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,8 +20,8 @@ import numpy as np
 
 from engine import trace
 from engine.errors import RunError
-from engine.transport.frame import HEADER_BYTES, Header, pack, part_of
-from engine.transport.inbox import OTHER_PARTY, OTHER_SESSION, Inbox, Incoming
+from engine.transport.frame import HEADER_BYTES, OTHER_PARTY, OTHER_SESSION, Header, pack, part_of
+from engine.transport.inbox import Inbox, Incoming
 
 NO_SESSION = bytes(8)
 log = logging.getLogger("polytune")
@@ -134,8 +134,11 @@ class Channel:
         self.tag = sid[:8]
 
     def expect_at_most(self, longest: Mapping[str, int]) -> None:
-        """``longest[message]``: payload bytes of the longest that can come. What cannot belong to this session is refused
-        by its header from now on, and nobody may be further ahead than by a few rounds of all messages."""
+        """``longest[message]``: payload bytes of the longest that can come.
+
+        What cannot belong to this session is refused by its header from now on, and nobody may be further ahead than
+        by a few rounds of all messages.
+        """
         self._longest = dict(longest)
         self.inbox.ahead = AHEAD_ROUNDS * sum(longest.values())
         self.inbox.judge = self._impossible

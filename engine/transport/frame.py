@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.errors import MalformedMessage
@@ -121,3 +122,21 @@ def unpack(data: bytes | bytearray | memoryview) -> Header:
     if length > MAX_PAYLOAD:
         raise MalformedMessage(label, "payload length beyond the limit")
     return Header(label, sender, receiver, a, b, tag, length)
+
+
+OTHER_PARTY, OTHER_SESSION = "wrong sender or receiver", "message of another session"
+#: What a frame is compared with when it is asked for, in this order.
+_CHECKS: tuple[tuple[Callable[[Header], object], str], ...] = (
+    (lambda h: (h.sender, h.receiver), OTHER_PARTY),
+    (lambda h: h.tag, OTHER_SESSION),
+)
+
+
+def difference(header: Header, expected: Header) -> str:
+    """Why a frame is not the one that was asked for; empty when it is."""
+    for part, text in _CHECKS:
+        if part(header) != part(expected):
+            return text
+    if header.length != expected.length:
+        return f"length {header.length} instead of {expected.length} bytes"
+    return ""

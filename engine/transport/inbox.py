@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.errors import MalformedMessage, PeerAborted, PolytuneError, Timeout
-from engine.transport.buffers import ALIGNMENT, POOL
-from engine.transport.frame import HEADER_BYTES, Header, unpack
+from engine.transport.buffers import POOL, FrameBuffer, array_of
+from engine.transport.frame import HEADER_BYTES, Header, difference, unpack
+from engine.transport.spool import is_spooled
 
 Key = tuple[int, str, int, int]
 ABORT_REASONS = {1: "malformed message", 2: "a check failed", 3: "timeout", 4: "local error"}
@@ -27,22 +28,6 @@ COPIED = 64 << 10
 FRAME_COST = 512
 #: Room that :meth:`Inbox.admit` finds.
 NO_ROOM, WITHIN, BEYOND = range(3)
-
-
-class FrameBuffer:
-    """Memory for one whole frame; the payload in it is aligned. ``counted``: bytes of it that count as unread."""
-
-    def __init__(self, size: int) -> None:
-        start = -HEADER_BYTES % ALIGNMENT
-        self.size = size
-        self.counted = 0
-        self.view = POOL.block(start + size)[start:]
-        self.payload = array_of(self.view[HEADER_BYTES:])
-
-
-def array_of(view: memoryview) -> np.ndarray:
-    """The bytes of ``view`` as an array on the same memory."""
-    return np.frombuffer(view, dtype=np.uint8)
 
 
 @dataclass(slots=True, eq=False)
@@ -376,7 +361,7 @@ class Inbox:
         elif frame.reader is not None:
             self._leave(frame.reader)
             frame.reader = None  # a cycle would keep the payload until a collection
-        elif header.length <= COPIED and frame.data is None:
+        elif header.length <= COPIED and frame.data is None and not any(map(is_spooled, frame.pieces)):
             # The buffer in which it came may hold other frames as well: it shall not live as long as this one waits.
             frame.gather()
 
@@ -393,21 +378,3 @@ class Inbox:
             raise MalformedMessage("ABORT", "wrong length", sender)
         code = int.from_bytes(payload, "little")
         self._fail(PeerAborted(sender, ABORT_REASONS.get(code, "unknown reason"), security=code in (1, 2)))
-
-
-OTHER_PARTY, OTHER_SESSION = "wrong sender or receiver", "message of another session"
-#: What a frame is compared with when it is asked for, in this order.
-_CHECKS: tuple[tuple[Callable[[Header], object], str], ...] = (
-    (lambda h: (h.sender, h.receiver), OTHER_PARTY),
-    (lambda h: h.tag, OTHER_SESSION),
-)
-
-
-def difference(header: Header, expected: Header) -> str:
-    """Why a frame is not the one that was asked for; empty when it is."""
-    for part, text in _CHECKS:
-        if part(header) != part(expected):
-            return text
-    if header.length != expected.length:
-        return f"length {header.length} instead of {expected.length} bytes"
-    return ""

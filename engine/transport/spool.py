@@ -46,6 +46,11 @@ class Spool:
             ) from None
 
 
+def is_spooled(view: memoryview) -> bool:
+    """Whether these bytes are in a block of a spool."""
+    return isinstance(view.obj, mmap.mmap)
+
+
 def is_in_memory(folder: Path) -> bool:
     """Whether the file system of ``folder`` is itself memory, so that a file there saves none."""
     best = ("", "")

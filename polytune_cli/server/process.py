@@ -26,6 +26,7 @@ from engine.policy import Policy, is_loopback
 from engine.run.job import check_transport, prepare
 from engine.run.party import Interrupted, Party
 from engine.transport.http.link import LANES
+from engine.transport.spool import Spool, is_in_memory
 from polytune_cli import console, exits
 from polytune_cli.kernels import get_ready
 from polytune_cli.live import LiveView, PlainView, view
@@ -81,6 +82,7 @@ def serve(options: Options) -> int:
     warnings += insecure
     for warning in warnings:
         log.warning("%s", warning)
+    _check_spool(policy)
     _no_core_dumps()
     # Before the listener is up: whoever is listening answers at once, and no peer waits for a compiler.
     quiet = options.level > logging.INFO or settings.json or settings.log_format == "json"
@@ -304,6 +306,13 @@ def _warm_up(party: Party) -> None:
             party.try_input()
 
     threading.Thread(target=load, name="warm-up", daemon=True).start()
+
+
+def _check_spool(policy: Policy) -> None:
+    if policy.limits.spool_dir is not None:
+        Spool(policy.limits.spool_dir).check()
+        if is_in_memory(policy.limits.spool_dir):
+            log.warning("limits.spool_dir: %s is itself in memory, so it saves none", policy.limits.spool_dir)
 
 
 def _no_core_dumps() -> None:

@@ -57,6 +57,7 @@ class Process:
         args: Sequence[str],
         env: dict[str, str] | None = None,
         descriptors: Sequence[int] = (),
+        prefix: Sequence[str] = (),
     ) -> None:
         self.out = folder / f"{name}.out"
         self.err = folder / f"{name}.err"
@@ -64,7 +65,7 @@ class Process:
         environment |= {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state"), **(env or {})}
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "polytune_cli.main", *args],
+                [*prefix, sys.executable, "-m", "polytune_cli.main", *args],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -162,12 +163,20 @@ class Scene:
         return [row[0] for row in self.execute("out.sqlite", "SELECT value FROM results ORDER BY rowid")]
 
     def start(
-        self, party: int, *options: str, env: dict[str, str] | None = None, descriptors: Sequence[int] = ()
+        self,
+        party: int,
+        *options: str,
+        env: dict[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+        prefix: Sequence[str] = (),
     ) -> Process:
-        """Start a party, which gets ``descriptors``; a contributor is waited for until it listens."""
+        """Start a party, which gets ``descriptors``; a contributor is waited for until it listens.
+
+        ``prefix``: a command that runs the one after it.
+        """
         name = f"party{party}-{len(self.processes)}"
         args = ["serve", "--config", f"policy{party}.json", *options]
-        process = Process(self.folder, name, args, env, descriptors)
+        process = Process(self.folder, name, args, env, descriptors, prefix)
         self.processes.append(process)
         if party != self.policies[party]["leader"]:
             process.wait_for("Listening for connection attempts from other parties")

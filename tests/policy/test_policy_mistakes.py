@@ -142,7 +142,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"timeouts": {"idle": "5"}}, "/timeouts/idle: expected number, got string"),
     ({"timeouts": {"idel": 5}}, "/timeouts/idel: unknown key 'idel' (did you mean 'idle'?)"),
     ({"limits": {"rows": 0}}, "/limits/rows: out of range (1 to 2147483647)"),
-    ({"limits": {"spool_dir": "/x"}}, "/limits/spool_dir: not supported yet"),
+    ({"limits": {"spool_dir": 5}}, "/limits/spool_dir: expected string, got integer"),
     ({"limits": [1]}, "/limits: expected object, got array"),
     ({"name": "a\0b"}, "/name: must not hold a NUL character"),
     ({"name": "${NOT_SET}"}, "/name: environment variable NOT_SET is not set"),

@@ -16,6 +16,7 @@ from engine.transport import Inbox
 from engine.transport.frame import HEADER_BYTES, Header, pack
 from engine.transport.http.receiver import Receiver
 from engine.transport.http.wire import AHEAD, REMEMBERED, ApiError, ChunkHead
+from engine.transport.inbox import FRAME_COST
 
 
 def frame(number: int, body: bytes) -> bytes:
@@ -311,3 +312,30 @@ def test_an_abort_overtakes_and_must_be_one(receiver: Receiver) -> None:
     assert receiver.inbox.error is None
     receiver.inbox.abort(1, pack(Header("ABORT", 1, 0, 0, 0, bytes(8), 2)) + b"\x02\x00")
     assert isinstance(receiver.inbox.error, PeerAborted) and "a check failed" in str(receiver.inbox.error)
+
+
+def test_any_number_of_small_frames_may_wait_within_the_window() -> None:
+    """A peer with many small segments is no attacker; what its frames cost counts."""
+    receiver = Receiver(2, Inbox(2), window=4 << 20)
+    small = b"".join(frame(number, b"") for number in range(5000))
+    assert offer(receiver, 0, small) == 1
+    assert receiver.inbox.queued_bytes(1) == 5000 * (HEADER_BYTES + FRAME_COST)
+    more = b"".join(frame(number, b"") for number in range(5000, 9000))
+    offer(receiver, 1, more)
+    with pytest.raises(ApiError) as refused:
+        offer(receiver, 2, frame(9000, b""))
+    assert refused.value.code == "backpressure"
+    for number in range(9000):
+        assert taken(receiver, number, 0) == b""
+    assert receiver.inbox.queued_bytes(1) == 0
+
+
+def test_nobody_is_further_ahead_than_honest_parties_can_be() -> None:
+    receiver = Receiver(2, Inbox(2), window=100_000)
+    receiver.inbox.ahead = 50_000
+    receiver.inbox.open(1, expected(99, 10))
+    for seq in range(15):
+        offer(receiver, seq, frame(seq, bytes(10_000 - HEADER_BYTES - FRAME_COST)))
+    with pytest.raises(ApiError) as refused:
+        offer(receiver, 15, frame(15, bytes(100)))
+    assert refused.value.code == "backpressure"

@@ -13,6 +13,7 @@ import pytest
 
 from engine.transport.frame import Header, pack
 from engine.transport.http.wire import MAX_CHUNK, MAX_CONTROL_BODY
+from engine.transport.inbox import FRAME_COST
 from tests.transport.nodes import Node, nodes
 
 
@@ -60,7 +61,7 @@ def test_ping_is_exactly_pong(node: Node) -> None:
 
 @pytest.mark.fault(43)
 def test_message_repeat_and_resume_point(node: Node) -> None:
-    free = (64 << 20) - len(FRAME)
+    free = (64 << 20) - len(FRAME) - FRAME_COST
     assert ask(node, "POST", "/msg/1", FRAME, **message(FRAME))[:2] == (200, {"next": 1, "window": free})
     assert ask(node, "POST", "/msg/1", FRAME, **message(FRAME))[1]["next"] == 1
     assert ask(node, "GET", "/msg/1", **message(b""))[:2] == (200, {"next": 1})

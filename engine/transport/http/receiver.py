@@ -13,23 +13,27 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.errors import MalformedMessage, SecurityError
-from engine.transport.buffers import POOL
+from engine.errors import MalformedMessage, ResourceError, SecurityError
+from engine.transport.buffers import POOL, FrameBuffer
 from engine.transport.frame import HEADER_BYTES
 from engine.transport.http.wire import AHEAD, MOST, REMEMBERED, SMALL, WINDOW, ApiError, ChunkHead, check_digest
-from engine.transport.inbox import FrameBuffer, Inbox
+from engine.transport.inbox import NO_ROOM, WITHIN, Inbox
+from engine.transport.spool import Spool
 
 #: Seconds that a repeated chunk waits for the request that brought it before and broke.
 TAKEOVER = 2.0
 
 
 class _Message:
-    """A message of ``parts`` chunks from chunk ``first`` on; ``whole``: it gets one memory when its bytes are admitted.
+    """A message of ``parts`` chunks; ``whole``: it gets one memory when its bytes are admitted.
+
+    ``awaited``: the protocol waits for a message of this length.
 
     All parts but the last have ``chunk`` bytes, so no two of them can share a place.
     """
 
-    def __init__(self, head: ChunkHead, allowed: bool) -> None:
+    def __init__(self, head: ChunkHead, allowed: bool, awaited: bool) -> None:
+        self.awaited = awaited
         self.parts = head.parts
         self.length = head.message_length
         self.chunk = head.size
@@ -87,13 +91,16 @@ class Receiver:
 
     ``window`` bounds the bytes of each sender that nobody asked for yet; a message that begins while there is room may
     exceed it by its own length, at most another window. While the protocol waits for a message of that sender, ``most``
-    takes the place of ``window`` for the next chunk that is missing.
+    takes the place of ``window`` for the next chunk that is missing; such bytes go to ``spool`` if there is one.
     """
 
-    def __init__(self, parties: int, inbox: Inbox, window: int = WINDOW, most: int = MOST) -> None:
+    def __init__(
+        self, parties: int, inbox: Inbox, window: int = WINDOW, most: int = MOST, spool: Spool | None = None
+    ) -> None:
         self.inbox = inbox
         self.window = window
         self.most = max(most, window)
+        self._spool = spool
         self._streams = [_Stream() for _ in range(parties)]
 
     def next(self, sender: int) -> int:
@@ -191,9 +198,9 @@ class Receiver:
         message = self._message(stream, slot) if head.message_length > SMALL and not head.batch else None
         start = message.place(head) if message is not None else None
         if message is None or start is None:
-            self._admit(slot.sender, head.size, lambda: head.seq == stream.next, deadline)
+            room = self._admit(slot.sender, head.size, lambda: head.seq == stream.next, deadline)
             slot.counted = head.size
-            slot.view = POOL.block(head.size)
+            slot.view = self._block(room, head.size)
             return
         slot.buffer, slot.start = self._allocate(stream, message, slot, deadline), start
         slot.view = slot.buffer.view[start : start + head.size]
@@ -208,26 +215,41 @@ class Receiver:
         with stream.changed:
             message = stream.messages.get(first)
             if message is None and first >= stream.next and len(stream.messages) < 2 * AHEAD:
-                allowed = head.message_length <= self.window or self.inbox.expects(slot.sender, head.message_length)
-                message = stream.messages[first] = _Message(head, allowed)
+                awaited = self.inbox.expects(slot.sender, head.message_length)
+                allowed = awaited or head.message_length <= self.window
+                message = stream.messages[first] = _Message(head, allowed, awaited)
             return message
 
     def _allocate(self, stream: _Stream, message: _Message, slot: Slot, deadline: float) -> FrameBuffer:
         if message.buffer is None:
             first = slot.head.seq - slot.head.part
-            self._admit(slot.sender, message.length, lambda: first <= stream.next, deadline)
+            room = self._admit(slot.sender, message.length, lambda: first <= stream.next, deadline)
+            if message.awaited:
+                room = WITHIN
             with stream.changed:
                 if message.buffer is not None:  # another chunk of the same message was quicker
                     self.inbox.release(slot.sender, message.length)
                 else:
-                    message.buffer = FrameBuffer(message.length)
+                    message.buffer = FrameBuffer(message.length, lambda size: self._block(room, size))
                     message.buffer.counted = message.length
         return message.buffer
 
-    def _admit(self, sender: int, size: int, due: Callable[[], bool], deadline: float) -> None:
+    def _admit(self, sender: int, size: int, due: Callable[[], bool], deadline: float) -> int:
         left = max(0.0, deadline - time.monotonic())
-        if not self.inbox.admit(sender, size, (self.window, self.most), due, left):
+        room = self.inbox.admit(sender, size, (self.window, self.most), due, left)
+        if room == NO_ROOM:
             raise ApiError("backpressure", "the window is full, try again", next=self.next(sender))
+        return room
+
+    def _block(self, room: int, size: int) -> memoryview:
+        """Memory, or a file for what is beyond the window. A full disk ends the run."""
+        if room == WITHIN or self._spool is None:
+            return POOL.block(size)
+        try:
+            return self._spool.block(size)
+        except ResourceError as error:
+            self.inbox.fail(error)
+            raise ApiError("backpressure", "there is no room for more, the run ends") from None
 
     def _feed(self, sender: int, stream: _Stream) -> None:
         while stream.next in stream.early:
