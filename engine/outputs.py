@@ -75,4 +75,22 @@ class PrintedOutput:
         return "standard output"
 
 
-Output = DatabaseOutput | FileOutput | PrintedOutput
+@dataclass(frozen=True)
+class UrlOutput:
+    """A POST of ``{"type": "success", "details": value}``, or of ``{"type": "error", "details": text}`` after a run
+    that failed; ``timeout`` in seconds, ``ca`` a file of certificates instead of the usual ones.
+    """
+
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeout: float = 30.0
+    ca: Path | None = None
+    label: str = "output"
+
+    @property
+    def target(self) -> str:
+        """The URL without its password and its query."""
+        return redact(self.url.partition("?")[0])
+
+
+Output = DatabaseOutput | FileOutput | PrintedOutput | UrlOutput

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from engine.data.delivery import Delivery
 from engine.data.metadata import query_columns
-from engine.data.output import check_outputs, write_outputs
+from engine.data.output import check_outputs, report_failure, write_outputs
 from engine.data.reachable import unreachable
 from engine.data.result import Result, result_rows
 from engine.data.resume import Resume, resuming
@@ -34,6 +34,7 @@ __all__ = [
     "encode_value",
     "query_columns",
     "read_snapshot",
+    "report_failure",
     "result_rows",
     "resuming",
     "unreachable",

@@ -13,6 +13,9 @@ from typing import IO, Any
 from engine.data.result import Result
 from engine.errors import DataError
 
+#: Pauses before the second, third and fourth attempt, in seconds.
+PAUSES = (0.2, 1.0, 3.0)
+
 
 def _nothing(done: float) -> None:
     return
@@ -51,6 +54,10 @@ class Delivery:
             return
         with os.fdopen(os.dup(1), "wb") as file:
             yield file
+
+    def attempts(self) -> Iterator[float | None]:
+        """For every attempt the pause after it; None for the last."""
+        yield from (*PAUSES, None)
 
     def check(self) -> None:
         """Raise :class:`Stopped` once ``stop`` is set."""

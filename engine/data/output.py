@@ -12,8 +12,9 @@ from engine.data.fileoutput import check_file, check_printed, write_file, write_
 from engine.data.recovery import Failure
 from engine.data.result import Result
 from engine.data.sqloutput import check_database, write_database
+from engine.data.urloutput import check_url, post_error, write_url
 from engine.errors import DataError, PolytuneError, ResourceError
-from engine.outputs import DatabaseOutput, FileOutput, Output
+from engine.outputs import DatabaseOutput, FileOutput, Output, UrlOutput
 from engine.values import Type
 
 log = logging.getLogger("polytune.data")
@@ -30,6 +31,8 @@ def check_outputs(outputs: Sequence[Output], result_type: Type, *, strict: bool 
                 check_database(output, result_type, strict=strict)
             elif isinstance(output, FileOutput):
                 check_file(output, result_type)
+            elif isinstance(output, UrlOutput):
+                check_url(output)
             else:
                 check_printed(output, result_type)
         except DataError as error:
@@ -64,12 +67,24 @@ def write_one(output: Output, result: Result, delivery: Delivery) -> int:
             return write_database(output, result, delivery)
         if isinstance(output, FileOutput):
             return write_file(output, result, delivery)
+        if isinstance(output, UrlOutput):
+            return write_url(output, result, delivery)
         return write_printed(output, result, delivery)
     except PolytuneError:
         raise
     except Exception as error:
         log.debug("details", exc_info=True)
         raise DataError(f"{output.label}: cannot be written ({type(error).__name__})") from error
+
+
+def report_failure(outputs: Sequence[Output], text: str, run_id: str) -> None:
+    """Tell every URL that there is no result; when it cannot be told either, that is a warning."""
+    for output in outputs:
+        if isinstance(output, UrlOutput):
+            try:
+                post_error(output, text, run_id)
+            except PolytuneError as error:
+                log.warning("the failure of the run could not be reported: %s", error.message)
 
 
 def combined(failures: Sequence[Failure], last: str) -> PolytuneError:

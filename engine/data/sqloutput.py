@@ -18,8 +18,6 @@ from engine.errors import DataError, PolytuneError, ResourceError
 from engine.outputs import DatabaseOutput
 from engine.values import Type
 
-#: Pauses before the second, third and fourth attempt, in seconds.
-PAUSES = (0.2, 1.0, 3.0)
 #: PostgreSQL can run these, but not explain them.
 _NOT_EXPLAINABLE = ("CALL", "EXECUTE")
 _IMPLICIT_COMMIT = ("TRUNCATE", "CREATE", "DROP", "ALTER", "RENAME", "GRANT", "REVOKE", "LOCK", "ANALYZE", "OPTIMIZE")
@@ -59,7 +57,7 @@ def write_database(spec: DatabaseOutput, result: Result, delivery: Delivery) -> 
     """
     form, bound = _forms(spec, result.type)
     lost: CommitLost | None = None
-    for pause in (*PAUSES, None):
+    for pause in delivery.attempts():
         try:
             return _write_once(spec, form, bound, result, delivery)
         except DataError as error:

@@ -101,9 +101,10 @@ def read_panic(
     text = PANIC_TEXTS.get(reason, "unknown reason")
     if code == JOIN_ORDER and subjects and span in subjects:
         text += f" ({subjects[span]})"
-    name = f"{filename}:" if filename else ""
-    head = f"program panicked: {text} at {name}{span.start_line + 1}:{span.start_column + 1}"
+    line, column = span.start_line + 1, span.start_column + 1
+    place = f" ({filename}:{line}:{column})" if filename else f", column {column}"
+    head = f"program panicked: {text} at line {line}{place}"
     if source and span.start_line < source.count("\n") + 1:
         body = render("run", Diagnostic(span, text, cure), source.split("\n"), filename).split("\n")[1:]
         head = "\n".join([head, *body])
-    return GarblePanic(reason, span.start_line + 1, span.start_column + 1, head)
+    return GarblePanic(reason, line, column, head)

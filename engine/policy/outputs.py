@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from engine.outputs import FORMATS, KEEPS, TEXTS, DatabaseOutput, FileOutput, Output, PrintedOutput
+from engine.outputs import FORMATS, KEEPS, TEXTS, DatabaseOutput, FileOutput, Output, PrintedOutput, UrlOutput
 from engine.policy.checker import Checker, type_name
 from engine.policy.databases import read_database, read_query
 from engine.policy.jsontext import child
 
 DATABASE_KEYS = ("db", "query", "setup", "ledger", "text", "keep")
 FILE_KEYS = ("file", "format", "text", "keep")
-LATER = ("url", "headers")
+URL_KEYS = ("url", "headers", "timeout", "ca")
 MAX_OUTPUTS = 100
+_FORMS = "an http(s) URL, '-', or an object with 'db', 'file' or 'url'"
+#: Headers that the request itself needs.
+_OWN_HEADERS = {"content-length", "content-type", "transfer-encoding", "host", "connection", "expect"}
 
 
 class OutputReader:
@@ -43,17 +48,15 @@ class OutputReader:
         if value == "-":
             return PrintedOutput(label=label)
         if isinstance(value, str):
-            self.check.problem(pointer, "an output URL: not supported yet; use '-', or an object with 'db' or 'file'")
-            return None
+            value = {"url": value}
         if not isinstance(value, dict):
-            self.check.problem(pointer, f"expected an object with 'db' or 'file', or '-', got {type_name(value)}")
+            self.check.problem(pointer, f"expected {_FORMS}, got {type_name(value)}")
             return None
-        keys = FILE_KEYS if "file" in value else DATABASE_KEYS
-        self.check.unknown(pointer, value, (*keys, *LATER))
-        self.check.not_yet(pointer, value, LATER)
-        if "url" in value:
-            return None
-        return self._file(value, pointer, label) if "file" in value else self._database(value, pointer, label)
+        forms = {"db": DATABASE_KEYS, "file": FILE_KEYS, "url": URL_KEYS}
+        form = next((key for key in forms if key in value), "db")
+        self.check.unknown(pointer, value, forms[form])
+        read = {"db": self._database, "file": self._file, "url": self._url}[form]
+        return read(value, pointer, label)
 
     def _database(self, value: Mapping[str, Any], pointer: str, label: str) -> Output | None:
         check = self.check
@@ -100,6 +103,34 @@ class OutputReader:
             )
         return "csv"
 
+    def _url(self, value: Mapping[str, Any], pointer: str, label: str) -> Output | None:
+        check = self.check
+        url = check.string(value, pointer, "url")
+        timeout = check.seconds(value, pointer, "timeout", UrlOutput.timeout)
+        ca = check.string(value, pointer, "ca", None)
+        headers = self._headers(value, pointer)
+        problem = None if url is None else _url_problem(url)
+        if problem:
+            place = child(pointer, "url")
+            check.problem(place if place in check.document.lines else pointer, problem)
+        if url is None or problem:
+            return None
+        return UrlOutput(url, headers, timeout or UrlOutput.timeout, None if ca is None else self.base / ca, label)
+
+    def _headers(self, value: Mapping[str, Any], pointer: str) -> tuple[tuple[str, str], ...]:
+        found: list[tuple[str, str]] = []
+        for name, text in (self.check.table(value, pointer, "headers", {}) or {}).items():
+            place = child(child(pointer, "headers"), name)
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or name.lower() in _OWN_HEADERS:
+                self.check.problem(place, "this header cannot be set")
+            elif not isinstance(text, str):
+                self.check.problem(place, f"expected string, got {type_name(text)}")
+            elif not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", text) or text != text.strip():
+                self.check.problem(place, "the value of a header is one line without spaces around it")
+            else:
+                found.append((name, text))
+        return tuple(found)
+
     def _collisions(self, found: list[Output | None]) -> None:
         """Two outputs to one file would leave one of them."""
         seen: dict[str, str] = {}
@@ -108,3 +139,15 @@ class OutputReader:
                 first = seen.setdefault(output.target, output.label)
                 if first != output.label:
                     self.check.sentence("/output", f"{output.label} goes where {first} goes")
+
+
+def _url_problem(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme.lower() not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f\\]", url):
+            return f"not an output: expected {_FORMS}"
+        if parts.port == 0:
+            return "port 0 cannot be used"
+    except ValueError:
+        return "the URL cannot be understood"
+    return "an output URL must not have a fragment" if parts.fragment else None

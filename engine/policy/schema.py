@@ -10,7 +10,7 @@ import re
 from dataclasses import fields
 from typing import Any
 
-from engine.outputs import FORMATS, KEEPS, TEXTS
+from engine.outputs import FORMATS, KEEPS, TEXTS, UrlOutput
 from engine.policy.columns import NORMALIZE, NUMBERED, TOO_LONG
 from engine.policy.consent import MOST_RUNS, PERIODS, Consent
 from engine.policy.databases import DB_PARTS, LITERAL_TAGS
@@ -199,7 +199,13 @@ def _text_rules() -> Schema:
 
 
 def _outputs() -> Schema:
-    forms = [{"const": "-", "description": "standard output"}, _database_output(), _file_output()]
+    forms = [
+        {"const": "-", "description": "standard output"},
+        _url(),
+        _database_output(),
+        _file_output(),
+        _url_output(),
+    ]
     return {"oneOf": [{"type": "null"}, *forms, {"type": "array", "items": {"oneOf": forms}, "minItems": 1}]}
 
 
@@ -224,6 +230,30 @@ def _file_output() -> Schema:
             **_row_keys(),
         },
         ["file"],
+    )
+
+
+def _url() -> Schema:
+    return {
+        "type": "string",
+        "pattern": "^([Hh][Tt][Tt][Pp][Ss]?://|\\$)",
+        "description": "gets the result as JSON by POST",
+    }
+
+
+def _url_output() -> Schema:
+    return _object(
+        {
+            "url": _url(),
+            "headers": {
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "sent with the request",
+            },
+            "timeout": {"default": UrlOutput.timeout, **SECONDS},
+            "ca": _text("file of certificates (PEM) that are trusted instead of the usual ones"),
+        },
+        ["url"],
     )
 
 

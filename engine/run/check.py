@@ -14,7 +14,7 @@ from engine.errors import GarbleError, PolicyError, PolytuneError, SecurityError
 from engine.policy import Policy
 from engine.policy.trust import Trust
 from engine.run import steps
-from engine.run.deliver import preflight
+from engine.run.deliver import check_urls, preflight
 from engine.run.disclosure import Disclosure, disclosure
 from engine.run.greeting import Greeting, greet
 from engine.run.job import FUNCTION, Job, check_transport, prepare
@@ -137,7 +137,8 @@ def check_party(
         job = prepare(policy)
         report.add("program", OK, f"{policy.program.filename}: your parameter is {job.schema}")
     with trying(report, "transport"):
-        warnings = check_transport(policy, address, allow_insecure or policy.allow_insecure)
+        allowed = allow_insecure or policy.allow_insecure
+        warnings = check_transport(policy, address, allowed) + check_urls(policy, allowed)
         for warning in warnings:
             report.add("transport", WARNING, warning)
         if not warnings:

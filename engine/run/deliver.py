@@ -6,8 +6,11 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from engine.policy import Policy
+from engine.errors import PolytuneError, SecurityError
+from engine.outputs import UrlOutput
+from engine.policy import Policy, is_loopback
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +44,34 @@ def preflight(policy: Policy, result_type: Type, *, strict: bool = False) -> Non
 
     if policy.receives_output:
         check_outputs(policy.outputs, result_type, strict=strict)
+
+
+def check_urls(policy: Policy, allowed: bool) -> list[str]:
+    """The rule for plain HTTP (service, 6.4) holds for results too: https, loopback, or allowed by name.
+
+    Returns warnings for the log; raises SecurityError (exit 5).
+    """
+    for output in policy.outputs if policy.receives_output else ():
+        if (
+            isinstance(output, UrlOutput)
+            and urlsplit(output.url).scheme.lower() == "http"
+            and not is_loopback(output.url)
+        ):
+            text = f"{output.label} uses plain http outside loopback"
+            if allowed:
+                return [f"INSECURE: {text}; whoever is on the network can read the result"]
+            raise SecurityError(
+                f"{text}; use https, or --allow-insecure", "the result would travel readable", code="insecure_transport"
+            )
+    return []
+
+
+def report(policy: Policy, run_id: str, error: PolytuneError) -> None:
+    """Tell the URLs among the outputs that there is no result."""
+    from engine.data import report_failure
+
+    if policy.receives_output:
+        report_failure(policy.outputs, error.message, run_id)
 
 
 def deliver(context: Context, program: Program, bits: np.ndarray) -> Result:

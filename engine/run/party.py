@@ -22,7 +22,7 @@ from engine.resources import usable_cores
 from engine.run import joining, steps
 from engine.run.board import Board, Tracker
 from engine.run.consent import Pending, as_answers
-from engine.run.deliver import Outlet, deliver, preflight
+from engine.run.deliver import Outlet, deliver, preflight, report
 from engine.run.greeting import greet
 from engine.run.job import Job
 from engine.run.own_input import encode_input
@@ -331,6 +331,8 @@ class Party:
             self.service.end(run, "done" if run.state == "DONE" else "aborted", code)
             tracker.finish("" if error is None else error.message)
             self.board.end(tracker, error)
+            if error is not None and (run.state != "DONE" or isinstance(error, GarblePanic)):
+                report(self.policy, run.run_id, error)
 
     @contextlib.contextmanager
     def _guarded(self, context: steps.Context) -> Iterator[None]:

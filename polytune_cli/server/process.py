@@ -23,6 +23,7 @@ from engine.errors import PolytuneError, ResourceError
 from engine.events import Event, EventSink, Finished
 from engine.outputs import PrintedOutput
 from engine.policy import Policy, is_loopback
+from engine.run.deliver import check_urls
 from engine.run.job import check_transport, prepare
 from engine.run.party import Interrupted, Party
 from engine.transport.http.link import LANES
@@ -78,7 +79,8 @@ def serve(options: Options) -> int:
     buffer = io.BytesIO() if printed and settings.json else None
     job = prepare(policy if buffer is None else printed_as_json(policy))
     warnings = list(policy.warnings)
-    insecure = check_transport(policy, options.address, options.allow_insecure or policy.allow_insecure)
+    allowed = options.allow_insecure or policy.allow_insecure
+    insecure = check_transport(policy, options.address, allowed) + check_urls(policy, allowed)
     warnings += insecure
     for warning in warnings:
         log.warning("%s", warning)

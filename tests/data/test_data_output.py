@@ -214,7 +214,7 @@ def test_a_refused_row_rolls_all_back_and_keeps_the_result(database: Any, tmp_pa
 
 @pytest.mark.fault(55)
 def test_a_lost_database_keeps_the_result(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("engine.data.sqloutput.PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("engine.data.delivery.PAUSES", (0.01, 0.01, 0.01))
     spec = output_over("mysql://u:secret-word@127.0.0.1:1/p", INSERT)
     error = refused(write_output, spec, rows_of(text(2), U8, size=1), [([255, 1], 3)], "../run", tmp_path)
     (path,) = (tmp_path / "recovery").iterdir()
@@ -225,7 +225,7 @@ def test_a_lost_database_keeps_the_result(tmp_path: Path, monkeypatch: Any) -> N
 
 
 def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("engine.data.sqloutput.PAUSES", ())
+    monkeypatch.setattr("engine.data.delivery.PAUSES", ())
     (tmp_path / "recovery").write_text("a file is in the way")
     with pytest.raises(ResourceError, match="saving it to"):
         write_output(output_over("postgres://u@127.0.0.1:1/p", INSERT), U8, 1, "run", tmp_path)
@@ -234,7 +234,7 @@ def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: Any)
 def test_a_locked_database_is_tried_again(database: Any, tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
     """Another connection holds the lock for a while; the transaction is repeated as a whole."""
     with_results(database).run("INSERT INTO results (joined) VALUES (-1)")
-    monkeypatch.setattr("engine.data.sqloutput.PAUSES", (1.0, 1.0, 1.0))
+    monkeypatch.setattr("engine.data.delivery.PAUSES", (1.0, 1.0, 1.0))
     timeout = {
         "sqlite": "SELECT 1",
         "postgres": "SET LOCAL lock_timeout = 300",

@@ -47,7 +47,7 @@ def ledger_rows(database: Any) -> list[Any]:
 
 @pytest.fixture
 def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.data.sqloutput.PAUSES", ())
+    monkeypatch.setattr("engine.data.delivery.PAUSES", ())
 
 
 # -- the ledger -----------------------------------------------------------------------------------------------------

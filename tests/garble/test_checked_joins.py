@@ -222,7 +222,10 @@ def test_the_message_names_the_parameter_and_the_place() -> None:
     panic = panic_of(checked(source), [(1, 0), (2, 0)], [(2, 0), (1, 0)])
     assert panic is not None and (panic.reason, panic.line, panic.column) == ("JoinOrder", 4, 27)
     lines = panic.message.split("\n")
-    assert lines[0] == "program panicked: Join Input Not Strictly Ascending (parameter `b`) at join.garble.rs:4:27"
+    assert (
+        lines[0]
+        == "program panicked: Join Input Not Strictly Ascending (parameter `b`) at line 4 (join.garble.rs:4:27)"
+    )
     assert "  |                           ^" in lines
     assert lines[-1] == ("  help: these rows must be sorted by key, each key once; negative keys come after the others")
 

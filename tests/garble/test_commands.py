@@ -46,7 +46,7 @@ def test_panic(program: str) -> None:
     text = run_eval(program, "--function", "sum", "100", "100", "--const", "P::LIMIT=1")
     assert text.exit_code == 1
     assert text.stdout == ""
-    assert "Overflow at p.garble.rs:3:34" in text.stderr
+    assert "Overflow at line 3 (p.garble.rs:3:34)" in text.stderr
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_checked_joins(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"panic": "JoinOrder", "line": 3, "column": 27}
     result = run_eval(str(path), good, bad, "--check-joins")
-    text = "program panicked: Join Input Not Strictly Ascending (parameter `b`) at join.garble.rs:3:27\n"
+    text = "program panicked: Join Input Not Strictly Ascending (parameter `b`) at line 3 (join.garble.rs:3:27)\n"
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(text)
     assert run_eval(str(path), good, bad).exit_code == 0

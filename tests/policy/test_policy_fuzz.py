@@ -15,7 +15,7 @@ from engine.policy import load_policy, redact
 from engine.policy.inputs import INPUT_KEYS
 from engine.policy.jsontext import JsonError, parse
 from engine.policy.load import KEYS, LATER
-from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS
+from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS, URL_KEYS
 from tests.policy.policy_helpers import GOOD, PROGRAM
 
 WORDS = st.sampled_from(
@@ -42,6 +42,7 @@ NAMES = st.sampled_from(
         *INPUT_KEYS,
         *DATABASE_KEYS,
         *FILE_KEYS,
+        *URL_KEYS,
         "rows",
         "max_bytes",
         "driver",

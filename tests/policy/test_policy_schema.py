@@ -11,7 +11,7 @@ import pytest
 from engine.policy import Limits, Timeouts, load_policy, schema
 from engine.policy.inputs import INPUT_KEYS
 from engine.policy.load import KEYS
-from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS
+from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS, URL_KEYS
 from tests.policy.policy_helpers import write
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
@@ -28,7 +28,7 @@ def test_it_lists_the_keys_of_the_loader() -> None:
     assert set(properties) == {*KEYS, "$schema"}
     assert set(properties["input"]["oneOf"][1]["properties"]) == set(INPUT_KEYS)
     outputs = [set(form["properties"]) for form in properties["output"]["oneOf"] if "properties" in form]
-    assert outputs == [set(DATABASE_KEYS), set(FILE_KEYS)]
+    assert outputs == [set(DATABASE_KEYS), set(FILE_KEYS), set(URL_KEYS)]
     assert set(properties["limits"]["properties"]) == set(vars(Limits()))
     assert set(properties["timeouts"]["properties"]) == set(vars(Timeouts()))
 
