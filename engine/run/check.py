@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine import redaction
-from engine.errors import GarbleError, PolicyError, PolytuneError, SecurityError
+from engine.errors import GarbleError, PolicyError, PolytuneError
 from engine.policy import Policy
-from engine.policy.trust import Trust
 from engine.run import steps
+from engine.run.credentials import open_security
 from engine.run.deliver import check_urls, preflight
 from engine.run.disclosure import Disclosure, disclosure
 from engine.run.greeting import Greeting, greet
 from engine.run.job import FUNCTION, Job, check_transport, prepare
 from engine.run.own_input import encode_input
 from engine.run.peers import Peers
+from engine.transport.security import Security
 
 if TYPE_CHECKING:
     from engine.garble import Signature
@@ -143,11 +144,15 @@ def check_party(
             report.add("transport", WARNING, warning)
         if not warnings:
             report.add("transport", OK, _transport(policy))
+    security = None
     if policy.trust.tls is not None:
         with trying(report, "keys"):
-            _check_keys(report, policy.trust, policy.party)
-    if peers:
-        _check_peers(report, policy)
+            security = open_security(policy)
+            _check_keys(report, security)
+    else:
+        security = open_security(policy)
+    if peers and security is not None:
+        _check_peers(report, policy, security)
     if job is not None:
         _check_data(report, job, constants or {}, database)
     return report
@@ -159,26 +164,21 @@ def _transport(policy: Policy) -> str:
     return "plain http, on this machine only"
 
 
-def _check_keys(report: Report, trust: Trust, party: int) -> None:
-    from engine.transport.certificates import load_credentials
-
-    assert trust.tls is not None
-    own = load_credentials(trust.tls.cert, trust.tls.key)
+def _check_keys(report: Report, security: Security) -> None:
+    own = security.credentials
+    assert own is not None
     for warning in own.warnings:
         report.add("keys", WARNING, warning)
-    if trust.identities and own.fingerprint not in trust.identities[party]:
-        raise SecurityError(
-            f"identities[{party}] does not name the own certificate, {own.fingerprint}",
-            f"put it there in the policies of all parties, or name another certificate under 'tls' ({trust.tls.cert})",
-        )
-    report.add("keys", OK, f"{trust.tls.cert}: {own.fingerprint}, valid until {own.certificate.validity.end:%Y-%m-%d}")
+    certificate = own.certificate
+    ends = f"{certificate.validity.end:%Y-%m-%d}"
+    report.add("keys", OK, f"{certificate.path}: {certificate.fingerprint}, valid until {ends}")
 
 
 # -- the other parties -----------------------------------------------------------------------------------------------
 
 
-def _check_peers(report: Report, policy: Policy) -> None:
-    client = Peers(policy, "check")
+def _check_peers(report: Report, policy: Policy, security: Security) -> None:
+    client = Peers(policy, "check", security)
     with ThreadPoolExecutor(max_workers=len(client.others)) as pool:
         greetings = list(pool.map(lambda peer: greet(client, peer), client.others))
     for greeting in greetings:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from engine.errors import SecurityError
 from engine.run.terms import ENGINE
 from engine.transport.http.client import REFUSED, transport_reason
 from engine.transport.http.wire import PROTOCOL
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
 class Greeting:
     """How a party answered.
 
-    ``status`` is ok, refused (nobody listens), timeout, unreachable, stranger (no polytune), version or wrong_party;
-    ``problem`` the line for the log, empty when all is well; ``package`` the version that the party told.
+    ``status`` is ok, refused (nobody listens), timeout, unreachable, stranger (no polytune), version, wrong_party or
+    wrong_identity (its certificate is not the pinned one, or it has none; ``error`` says more); ``problem`` the line
+    for the log, empty when all is well; ``package`` the version that the party told.
     """
 
     peer: int
     status: str
     problem: str = ""
     package: str = ""
+    error: SecurityError | None = None
 
     @property
     def exit_code(self) -> int:
@@ -47,6 +50,8 @@ def greet(peers: Peers, peer: int) -> Greeting:
         reason = transport_reason(error)
         status = {REFUSED: "refused", "timed out": "timeout"}.get(reason, "unreachable")
         return Greeting(peer, status, f"Could not reach {peers.url(peer, 'run')}: {reason}")
+    except SecurityError as error:
+        return Greeting(peer, "wrong_identity", error.message, error=error)
     versions = reply.body.get("protocol")
     package = str(reply.body.get("package", ""))[:40]
     if reply.status != 200 or not isinstance(versions, list):
@@ -54,7 +59,7 @@ def greet(peers: Peers, peer: int) -> Greeting:
             peer,
             "stranger",
             f"Unexpected response while trying to start execution for {peers.url(peer, 'run')}: "
-            f"{reply.status_line} (not a polytune peer)",
+            f"{reply.status_line} ({reply.message or 'not a polytune peer'})",
         )
     if PROTOCOL not in versions:
         spoken = ", ".join(str(v)[:10] for v in versions[:5])

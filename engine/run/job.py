@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from engine.values import Type
 
 FUNCTION = "main"
+#: Begins the warning about a party that anybody on the network can pose as.
+INSECURE = "INSECURE"
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,10 @@ def check_transport(policy: Policy, address: str, allowed: bool) -> list[str]:
 
     Returns warnings for the log; raises SecurityError (exit 5).
     """
-    if policy.trust.tls is not None or policy.trust.secrets:
-        raise SecurityError("'tls' and 'auth' are not supported yet")
+    if policy.trust.tls is not None:
+        return []
     secure = [number for number, url in enumerate(policy.participants) if urlsplit(url).scheme == "https"]
-    if secure:
+    if secure and not policy.trust.secrets:
         raise PolicyError(
             f"participants[{secure[0]}] uses https, which needs 'identities' and 'tls', or 'auth' behind a TLS proxy",
             hint="make a key with 'polytune keygen', and put the fingerprints of all parties under 'identities'",
@@ -107,9 +109,13 @@ def check_transport(policy: Policy, address: str, allowed: bool) -> list[str]:
         outside.append(f"the address {address} is open to other machines and plain http is not encrypted")
     if not outside:
         return []
+    if policy.trust.secrets:
+        return [
+            f"{outside[0]}; 'auth' proves who sends a request but hides nothing: a TLS proxy must be before each party"
+        ]
     if allowed:
         return [
-            f"INSECURE: {outside[0]}; whoever is on the network can read and change messages, take part as any "
+            f"{INSECURE}: {outside[0]}; whoever is on the network can read and change messages, take part as any "
             "party, and learn what must stay secret"
         ]
     raise SecurityError(

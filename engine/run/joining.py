@@ -75,7 +75,7 @@ def _report(peers: Peers, peer: int, reply: Reply | str, schema: str) -> Polytun
     if reply.status == 202:
         log.error("party %d did not decide within %g s (timeouts.join)", peer, peers.policy.timeouts.join)
         return missing()
-    if reply.status in (403, 409, 410):
+    if reply.status in (401, 403, 409, 410):
         return _refusal(peer, reply)
     if reply.status == 426:
         log.error("party %d refused: %s", peer, reply.message or reply.status_line)

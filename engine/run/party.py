@@ -22,6 +22,7 @@ from engine.resources import usable_cores
 from engine.run import joining, steps
 from engine.run.board import Board, Tracker
 from engine.run.consent import Pending, as_answers
+from engine.run.credentials import open_security
 from engine.run.deliver import Outlet, deliver, preflight, report
 from engine.run.greeting import greet
 from engine.run.job import Job
@@ -32,6 +33,7 @@ from engine.run.service import PartyService
 from engine.run.terms import proposal
 from engine.run.watch import Watch
 from engine.transport.http.wire import ApiError
+from engine.transport.security import Security
 
 log = logging.getLogger("polytune")
 IDLE_LINE = "Listening for connection attempts from other parties"
@@ -68,6 +70,7 @@ class _Ended:
 
 class Party:
     """A party that follows ``job``; ``service`` answers its peers, ``threads`` (default: all cores) compute.
+    ``security`` (default: opened from the policy) secures its links.
 
     ``state_dir``, ``stdout`` and ``strict``: see :class:`Outlet`.
 
@@ -84,6 +87,7 @@ class Party:
         threads: int | None = None,
         stdout: IO[bytes] | None = None,
         strict: bool = False,
+        security: Security | None = None,
     ) -> None:
         self.job = job
         self.policy = job.policy
@@ -91,7 +95,10 @@ class Party:
         self.outlet = Outlet(state_dir, stdout, strict)
         self.threads = threads or usable_cores()
         self._queue: queue.Queue[Run | _Ended | None] = queue.Queue()
-        self.service = PartyService(job.policy, self._queue.put, job.schemas, program_name, state_dir)
+        self.security = security or open_security(job.policy)
+        self.service = PartyService(
+            job.policy, self._queue.put, job.schemas, program_name, state_dir, self.security.own
+        )
         self.board = Board()
         self._interrupted: Interrupted | None = None
         #: How long a run that :meth:`start` began keeps asking parties that are not there.
@@ -133,7 +140,7 @@ class Party:
         asked |= self.service.gate.withdraw(run)
         if asked:
             # The run's own thread may be deep in a kernel; the peers should not have to wait for it.
-            Peers(self.policy, run.run_id).abort(error)
+            Peers(self.policy, run.run_id, self.security).abort(error)
 
     # -- approval (``consent.ask``) ---------------------------------------------------------------------------------
 
@@ -235,7 +242,7 @@ class Party:
             self._queue.put(_Ended(run.run_id, error))
 
     def _contribute(self, run: Run) -> None:
-        peers = Peers(self.policy, run.run_id)
+        peers = Peers(self.policy, run.run_id, self.security)
         peers.answered.add(self.policy.leader)  # it knows the run: it proposed it
         peers.told.update(peers.others)
         with self._running(run, peers) as context, self._guarded(context):
@@ -263,12 +270,13 @@ class Party:
 
     def _lead(self, run: Run, wait_peers: float) -> Any:
         log.info("Acting as leader (party %d)", self.policy.party)
-        peers = Peers(self.policy, run.run_id)
+        peers = Peers(self.policy, run.run_id, self.security)
         deadline = time.monotonic() + wait_peers
         with self._running(run, peers) as context:
             context.progress("join", 0.0)
             self._contact(run, peers, deadline)
             context.progress("join", 0.5)
+            run.proposal["identities"] = self.security.in_use()
             snapshot = steps.load(self.job, lambda done: context.progress("load", done))
             run.enter("ACCEPTED")
             with self._guarded(context):
@@ -285,7 +293,7 @@ class Party:
         problems: dict[int, str] = {}
         for peer in peers.others:
             log.info("Waiting for confirmation from party %s", peers.url(peer))
-            problem = greet(peers, peer).problem
+            problem = self._greet(peers, peer)
             if problem:
                 problems[peer] = problem
                 if not patient:
@@ -294,11 +302,18 @@ class Party:
             if run.error is not None:
                 raise run.error
             time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
-            problems = {peer: text for peer in problems if (text := greet(peers, peer).problem)}
+            problems = {peer: text for peer in problems if (text := self._greet(peers, peer))}
         if problems:
             for text in problems.values() if patient else ():
                 log.error("%s", text)
             raise joining.missing()
+
+    def _greet(self, peers: Peers, peer: int) -> str:
+        """What is wrong with a peer that may come right; raises SecurityError for one who is somebody else."""
+        greeting = greet(peers, peer)
+        if greeting.error is not None:
+            raise greeting.error
+        return greeting.problem
 
     # -- both -------------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from engine.errors import (
     SecurityError,
 )
 from engine.policy import Policy
+from engine.run.credentials import open_security
 from engine.run.record import Run
 from engine.run.terms import summary_differences
 from engine.transport.http.client import (
@@ -39,9 +40,15 @@ from engine.transport.http.client import (
     transport_reason,
     was_changed,
 )
-from engine.transport.http.wire import DIGEST_HEADER, MOST_CHANGED, PIECE_TYPE
+from engine.transport.http.psk import AUTH_HEADER, signer
+from engine.transport.http.wire import DIGEST_HEADER, MOST_CHANGED, NOT_TRUSTED, PIECE_TYPE
+from engine.transport.security import Security
 
 log = logging.getLogger("polytune")
+
+#: A peer that says we ask too often is asked so many times, with a pause in between.
+RATE_ATTEMPTS = 5
+RATE_PAUSE = 1.0
 
 
 class Reply:
@@ -83,8 +90,10 @@ class Peers:
     may know of the run.
     """
 
-    def __init__(self, policy: Policy, run_id: str) -> None:
+    def __init__(self, policy: Policy, run_id: str, security: Security | None = None) -> None:
+        """``security`` (default: opened from the policy) secures the links."""
         self.policy = policy
+        self.security = security or open_security(policy)
         self.run_id = run_id
         self.meters = {peer: Meter() for peer in self.others}
         self.retries = Meter()
@@ -127,36 +136,47 @@ class Peers:
     @contextlib.contextmanager
     def probing(self, peer: int, seconds: float) -> Iterator[Callable[[bytes], Reply]]:
         """One connection to measure a link: the function posts a body and returns the answer."""
-        headers = {**peer_headers(self.run_id, self.policy.party), "Content-Type": PIECE_TYPE}
-        url, timeout = self.url(peer, f"probe/{self.policy.party}"), (self._timeout[0], seconds)
-        with new_session(self.meters[peer], seconds) as session:
+        path, timeout = f"probe/{self.policy.party}", (self._timeout[0], seconds)
+        with self._session(peer, seconds) as session:
 
             def send(body: bytes) -> Reply:
+                headers = self._headers(peer, "POST", path, body, PIECE_TYPE)
                 options: dict[str, Any] = {"timeout": timeout, "allow_redirects": False, "stream": True}
-                return Reply(session.post(url, data=body, headers=headers, **options))
+                return Reply(session.post(self.url(peer, path), data=body, headers=headers, **options))
 
             yield send
 
     def _request(self, method: str, peer: int, path: str, body: dict[str, Any] | None) -> Reply:
-        headers = peer_headers(self.run_id, self.policy.party)
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
-            headers[DIGEST_HEADER] = hashlib.sha256(data).hexdigest()
-        with new_session(self.meters[peer], self._timeout[1]) as session:
-            response = session.request(
-                method,
-                self.url(peer, path),
-                data=data,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            )
-            reply = Reply(response)
+        data = json.dumps(body).encode() if body is not None else None
+        with self._session(peer, self._timeout[1]) as session:
+            for attempt in range(RATE_ATTEMPTS):
+                response = session.request(
+                    method,
+                    self.url(peer, path),
+                    data=data,
+                    headers=self._headers(peer, method, path, data, "application/json"),
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                    stream=True,
+                )
+                reply = Reply(response)
+                if reply.code != "rate_limited" or attempt == RATE_ATTEMPTS - 1:
+                    break
+                time.sleep(RATE_PAUSE)
         self.heard[peer] = time.monotonic()
         return reply
+
+    def _session(self, peer: int, seconds: float) -> requests.Session:
+        return new_session(self.meters[peer], seconds, secure=self.security.secure(peer, self.url(peer)))
+
+    def _headers(self, peer: int, method: str, path: str, body: bytes | None, kind: str) -> dict[str, str]:
+        headers = peer_headers(self.run_id, self.policy.party)
+        if body is not None:
+            headers |= {"Content-Type": kind, DIGEST_HEADER: hashlib.sha256(body).hexdigest()}
+        signs = signer(self.security, peer)
+        if signs is not None:
+            headers[AUTH_HEADER] = signs.header(method, f"/{path}", headers)
+        return headers
 
     def each(self, run: Run, action: Callable[[int], object]) -> None:
         """``action(peer)`` for all peers at once; the first error ends the run, and with it the other actions."""
@@ -222,6 +242,8 @@ class Peers:
         if reply.code == "consent_mismatch":
             lines = summary_differences(run.summary or {}, reply.details.get("summary"))
             return ConsentMismatch(f"consent mismatch with party {peer}: {'; '.join(lines)}")
+        if reply.code in NOT_TRUSTED:
+            return SecurityError(f"party {peer} refused /{path}: {reply.message}", code=reply.code)
         if reply.code == "run_over":
             return PeerAborted(peer, "it ended the run")
         if reply.code == "replay_mismatch":

@@ -55,8 +55,13 @@ class PartyService:
         schemas: Sequence[str] = (),
         program: str = "",
         state_dir: str = ".",
+        identity: str | None = None,
     ) -> None:
-        """``schemas``: the type of each party's parameter. Raises ResourceError when the list of runs is damaged."""
+        """``schemas``: the type of each party's parameter; ``identity``: fingerprint of the own certificate.
+
+        Raises ResourceError when the list of runs is damaged.
+        """
+        self.identity = identity
         self.policy = policy
         self.parties = len(policy.participants)
         self.schemas = tuple(schemas) or ("",) * self.parties
@@ -155,7 +160,7 @@ class PartyService:
             "package": package_version(),
             "engine": ENGINE,
             "party": self.policy.party,
-            "identity": None,
+            "identity": self.identity,
             "instance": self.instance,
         }
 

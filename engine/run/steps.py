@@ -32,6 +32,7 @@ from engine.transport.http.wire import PROTOCOL
 if TYPE_CHECKING:
     from engine.data import Snapshot
     from engine.garble import Program
+    from engine.policy import Policy
     from engine.run.plan import Plan
 
 log = logging.getLogger("polytune")
@@ -190,6 +191,11 @@ def plan_protocol(context: Context, program: Program) -> Plan:
 # -- agree -----------------------------------------------------------------------------------------------------------
 
 
+def known_as(run: Run, policy: Policy) -> list[str]:
+    """What the parties are to the protocol: their certificates in this run, or their URLs when none are pinned."""
+    return list(run.proposal.get("identities") or policy.participants)
+
+
 def summary(context: Context, program: Program, plan: Plan) -> dict[str, Any]:
     """Everything that all parties must see alike, without rows and secrets."""
     run, policy = context.run, context.job.policy
@@ -200,7 +206,7 @@ def summary(context: Context, program: Program, plan: Plan) -> dict[str, Any]:
         "run_id": run.run_id,
         "protocol": PROTOCOL,
         "engine": ENGINE,
-        "participants": list(policy.participants),
+        "participants": known_as(run, policy),
         "leader": policy.leader,
         "output_parties": sorted(policy.output_parties),
         "evaluator": policy.evaluator,
@@ -266,6 +272,7 @@ def open_channel(context: Context, plan: Plan) -> Channel:
         window=limits.window,
         deadlines=Deadlines(timeouts.connect, timeouts.chunk, timeouts.peer_lost, timeouts.refused, timeouts.idle),
         owner_tells=True,
+        security=context.peers.security,
     )
     channel = Channel(run.party, run.parties, run.link, run.inbox, timeout=timeouts.idle)
     run.stats = channel.stats
@@ -297,7 +304,7 @@ def compute(context: Context, program: Program, plan: Plan, bits: np.ndarray) ->
         output_parties=tuple(sorted(policy.output_parties)),
         session=run.digest,
         events=context.events,
-        identities=list(policy.participants),
+        identities=known_as(run, policy),
         rho=level["rho"],
         w=level["w"],
         k=plan.k,

@@ -86,7 +86,10 @@ def differences(policy: Policy, offered: Mapping[str, Any], schema: str = "") ->
         found.append(Difference("protocol", PROTOCOL, offered.get("protocol"), "protocol_version"))
     if offered.get("engine") != ENGINE:
         found.append(Difference("engine", ENGINE, offered.get("engine"), "protocol_version"))
-    found += _participants(list(policy.participants), offered.get("participants"))
+    if policy.trust.identities or offered.get("identities"):
+        found += _identities(policy, offered.get("identities"))
+    else:
+        found += _participants(list(policy.participants), offered.get("participants"))
     ours = proposal(policy, "", "")
     if offered.get("program_hash") != ours["program_hash"]:
         found.append(_program(ours, offered))
@@ -114,6 +117,24 @@ def _participants(ours: list[str], theirs: Any) -> list[Difference]:
         Difference(f"participants at index {index} ", a, b, "participants_mismatch", PARTICIPANTS_HINT)
         for index, (a, b) in enumerate(zip(ours, theirs))
         if a != b
+    ]
+
+
+IDENTITIES_HINT = "all parties need the fingerprints of the same certificates, in the same order"
+
+
+def _identities(policy: Policy, theirs: Any) -> list[Difference]:
+    """``theirs``: the certificates that the leader has seen; each must be one that we accept for that party.
+
+    The parties' URLs may then differ: one may be reached under several.
+    """
+    ours = policy.trust.identities
+    if not isinstance(theirs, list) or len(theirs) != len(ours):
+        return [Difference("identities", ours or None, theirs, "participants_mismatch", IDENTITIES_HINT)]
+    return [
+        Difference(f"identities[{index}]", " or ".join(a), b, "participants_mismatch", IDENTITIES_HINT)
+        for index, (a, b) in enumerate(zip(ours, theirs))
+        if b not in a
     ]
 
 

@@ -7,7 +7,7 @@ import time
 
 import requests
 
-from engine.errors import PeerAborted, PeerLost
+from engine.errors import PeerAborted, PeerLost, SecurityError
 from engine.run.peers import Peers, Reply
 from engine.run.record import Run
 from engine.transport.http.client import is_refused, transport_reason
@@ -46,6 +46,9 @@ class Watch:
             reply = self._peers.get(peer, f"msg/{self._run.party}")
         except requests.RequestException as error:
             self._no_answer(peer, error, now)
+            return
+        except SecurityError as error:
+            self._run.fail(error)
             return
         self._refused.pop(peer, None)
         self._failing.pop(peer, None)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
-from flask import Flask, Request, Response, g, jsonify, request
+from flask import Flask, Request, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from engine.errors import MalformedMessage
@@ -24,6 +24,7 @@ from engine.transport.http.receiver import Receiver
 from engine.transport.http.wire import (
     ABORT_TYPE,
     DIGEST_HEADER,
+    MAX_CHUNK,
     MAX_CONTROL_BODY,
     MAX_PROBE,
     ApiError,
@@ -31,7 +32,9 @@ from engine.transport.http.wire import (
     parse_chunk,
     parse_peer,
 )
-from polytune_cli.server.listener import ANSWER_METER, CONNECTION
+from polytune_cli.server.connection import TIMEOUT
+from polytune_cli.server.guard import Guard
+from polytune_cli.server.listener import ANSWER_METER, CONNECTION, REQUEST
 
 log = logging.getLogger("polytune")
 
@@ -42,6 +45,9 @@ CONTROL = ("/run", "/consts/", "/sync", "/abort")
 #: A body is read and hashed in parts of this size.
 PART = 1 << 20
 Answer = tuple[int, dict[str, Any]]
+GUARD = "GUARD"
+#: Of somebody unknown a body that was refused is read and thrown away up to this size.
+UNREAD = 64 << 10
 
 
 class PeerService(Protocol):
@@ -65,10 +71,11 @@ class PeerService(Protocol):
         """One of run, consts, sync, abort: status and JSON object of the answer."""
 
 
-def create_app(service: PeerService) -> Flask:
-    """The application; no state but ``service``."""
+def create_app(service: PeerService, guard: Guard | None = None) -> Flask:
+    """The application; no state but ``service`` and its ``guard`` (None: everybody is who they say)."""
     app = Flask("polytune", static_folder=None)
     app.url_map.strict_slashes = False
+    app.config[GUARD] = guard
 
     @app.get("/ping")
     def ping() -> Response:
@@ -110,7 +117,8 @@ def answer_errors(app: Flask) -> None:
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
-    app.before_request(_start_clock)
+    app.before_request(_start)
+    app.after_request(_close_if_unread)
     app.after_request(_log_access)
 
 
@@ -126,6 +134,9 @@ def _peer(service: PeerService, path_party: int | None) -> tuple[str, int]:
     run_id, sender = parse_peer(_headers(), service.parties)
     if path_party is not None and path_party != sender:
         raise ApiError("identity_mismatch", f"the path says party {path_party}, the header party {sender}")
+    guard: Guard | None = current_app.config[GUARD]
+    if guard is not None:
+        guard.check(request, request.environ.get(CONNECTION), sender)
     request.environ[ANSWER_METER] = service.answer_meter(run_id, sender)
     return run_id, sender
 
@@ -155,6 +166,7 @@ def _message(service: PeerService, party: int) -> Response:
 
 def _overtaking_abort(receiver: Receiver, sender: int) -> Response:
     body = request.stream.read(HEADER_BYTES + 3) if (request.content_length or 0) <= HEADER_BYTES + 2 else b""
+    _check_digest(hashlib.sha256(body).hexdigest())
     try:
         receiver.inbox.abort(sender, body)
     except MalformedMessage as error:
@@ -173,8 +185,15 @@ def _probe(service: PeerService, party: int) -> Response:
     run_id, sender = _peer(service, party)
     size = _body_size(MAX_PROBE)
     service.probe(run_id, sender)
-    read_body(request, memoryview(bytearray(size)))
+    _check_digest(read_body(request, memoryview(bytearray(size))))
     return jsonify({})
+
+
+def _check_digest(found: str) -> None:
+    """Hold a body against the digest header, where there is one; where requests are signed there must be."""
+    guard: Guard | None = current_app.config[GUARD]
+    if DIGEST_HEADER in request.headers or (guard is not None and guard.signed):
+        check_digest(request.headers.get(DIGEST_HEADER, ""), found)
 
 
 def _body_size(most: int) -> int:
@@ -190,8 +209,7 @@ def _control(service: PeerService, name: str, path_party: int | None) -> Respons
     run_id, sender = _peer(service, path_party)
     _body_size(MAX_CONTROL_BODY)
     data = request.get_data(cache=False)
-    if DIGEST_HEADER in request.headers:
-        check_digest(request.headers[DIGEST_HEADER], hashlib.sha256(data).hexdigest())
+    _check_digest(hashlib.sha256(data).hexdigest())
     body = _json_object(data)
     if body.get("run_id", run_id) != run_id:
         raise ApiError("bad_request", "run_id of the body and of the header differ")
@@ -247,12 +265,8 @@ def read_body(incoming: Request, view: memoryview) -> str:
 
 def _discard_body(incoming: Request) -> None:
     stream: Any = incoming.environ["wsgi.input"]
-    left = incoming.content_length or 0
-    while left > 0:
-        piece = stream.read(min(left, 1 << 16))
-        if not piece:
-            return
-        left -= len(piece)
+    while stream.read(1 << 16):
+        pass
 
 
 # -- errors and log --------------------------------------------------------------------------------------------------
@@ -261,7 +275,7 @@ def _discard_body(incoming: Request) -> None:
 def _api_error(error: ApiError) -> Response:
     response = jsonify(error.body())
     response.status_code = error.status
-    if error.status == 503:
+    if error.status in (429, 503):
         response.headers["Retry-After"] = "0.1" if error.code == "backpressure" else "1"
     return response
 
@@ -281,8 +295,26 @@ def _internal_error(error: Exception) -> Response:
     return _api_error(ApiError("internal", "this party had an internal error; see its log"))
 
 
-def _start_clock() -> None:
+def _start() -> None:
     g.start = time.perf_counter()
+    guard: Guard | None = current_app.config.get(GUARD)
+    if guard is not None:
+        guard.admit(request, request.environ.get(CONNECTION))
+
+
+def _close_if_unread(response: Response) -> Response:
+    """Read what a peer still sends although it was refused; of others not much, their connection is closed instead."""
+    incoming, conn = request.environ.get(REQUEST), request.environ.get(CONNECTION)
+    if incoming is None or conn is None:
+        return response
+    unread = getattr(request.environ["wsgi.input"], "remaining", 0)
+    unknown = conn.party is None and current_app.config.get(GUARD) is not None
+    if incoming.chunked_read or unread > (UNREAD if unknown else MAX_CHUNK) or response.status_code == 413:
+        incoming.close_connection = conn.unread = True
+    elif unread:
+        conn.rfile.deadline = time.monotonic() + chunk_seconds(unread, TIMEOUT)
+        _discard_body(request)
+    return response
 
 
 def _log_access(response: Response) -> Response:

@@ -7,13 +7,20 @@ import errno
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cheroot import wsgi
 
 from engine.errors import ResourceError
-from polytune_cli.server.connection import Connection
+from engine.transport.http.client import chunk_seconds
+from engine.transport.http.wire import MAX_CONTROL_BODY
+from polytune_cli.server.connection import TIMEOUT, Connection
+
+if TYPE_CHECKING:
+    from polytune_cli.server.limits import Door
+    from polytune_cli.server.tls import Tls
 
 log = logging.getLogger("polytune")
 
@@ -22,10 +29,10 @@ ANSWER_METER = "polytune.answer_meter"
 #: Environment key of the connection: a route may extend its socket's timeout while it reads a body, and say with
 #: ``busy`` that its peer will soon send more.
 CONNECTION = "polytune.connection"
+#: Environment key of cheroot's request, which decides whether the connection is closed after the answer.
+REQUEST = "polytune.request"
 #: Threads that never wait for one connection.
 SPARE = 4
-#: Seconds for a request line and headers, and for an idle connection.
-TIMEOUT = 10
 
 
 class _Gateway(wsgi.Gateway_10):
@@ -34,12 +41,15 @@ class _Gateway(wsgi.Gateway_10):
     def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
         environ: dict[str, Any] = super().get_environ()
         environ[CONNECTION] = self.req.conn
+        environ[REQUEST] = self.req
         return environ
 
     def respond(self) -> None:
         writer = self.req.conn.wfile
         before = writer.bytes_written
         writer.hold()
+        body = min(int(self.env.get("CONTENT_LENGTH") or 0), MAX_CONTROL_BODY)
+        self.req.conn.rfile.deadline = time.monotonic() + chunk_seconds(body, TIMEOUT)
         try:
             super().respond()
         finally:
@@ -56,8 +66,9 @@ class _Server(wsgi.Server):
 
     ConnectionClass = Connection
 
-    def __init__(self, *args: Any, stay: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, stay: int, tls: Tls | None, door: Door | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.tls, self.door = tls, door
         #: Workers that may wait for the next request of their connection.
         self.stay = threading.Semaphore(stay)
         self.stopping = False
@@ -69,6 +80,8 @@ class _Server(wsgi.Server):
             super().process_conn(conn)
         else:
             conn.seen = True
+            if self.door is not None:
+                self.door.arrive(conn)
             self._connections.put(conn)  # type: ignore[attr-defined]
 
     @contextlib.contextmanager
@@ -92,11 +105,20 @@ class _Server(wsgi.Server):
 class Listener:
     """A bound server; ``address`` is real after ``bind`` also when the port was 0.
 
-    ``options`` are those of the command line that name another address.
+    ``options`` are those of the command line that name another address. ``tls`` makes it a server of https, ``door``
+    bounds its connections.
     """
 
     def __init__(
-        self, host: str, port: int, app: Any, *, threads: int = 16, options: str = "--addr and --port"
+        self,
+        host: str,
+        port: int,
+        app: Any,
+        *,
+        threads: int = 16,
+        options: str = "--addr and --port",
+        tls: Tls | None = None,
+        door: Door | None = None,
     ) -> None:
         self._server = _Server(
             (host, port),
@@ -106,6 +128,8 @@ class Listener:
             request_queue_size=64,
             shutdown_timeout=1,
             stay=max(1, threads - SPARE),
+            tls=tls,
+            door=door,
         )
         self._server.gateway = _Gateway
         self._server.keep_alive_conn_limit = 256

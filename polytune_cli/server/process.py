@@ -23,8 +23,9 @@ from engine.errors import PolytuneError, ResourceError
 from engine.events import Event, EventSink, Finished
 from engine.outputs import PrintedOutput
 from engine.policy import Policy, is_loopback
+from engine.run.credentials import open_security
 from engine.run.deliver import check_urls
-from engine.run.job import check_transport, prepare
+from engine.run.job import INSECURE, check_transport, prepare
 from engine.run.party import Interrupted, Party
 from engine.transport.http.link import LANES
 from engine.transport.spool import Spool, is_in_memory
@@ -34,8 +35,10 @@ from polytune_cli.live import LiveView, PlainView, view
 from polytune_cli.policyfile import PolicyFile
 from polytune_cli.server.app import create_app
 from polytune_cli.server.desk import Desk, DeskOptions
+from polytune_cli.server.guard import Guard
 from polytune_cli.server.listener import Listener
 from polytune_cli.server.reports import RunAccount, profiling
+from polytune_cli.server.tls import Tls
 
 if TYPE_CHECKING:
     from polytune_cli.main import Settings
@@ -81,7 +84,8 @@ def serve(options: Options) -> int:
     warnings = list(policy.warnings)
     allowed = options.allow_insecure or policy.allow_insecure
     insecure = check_transport(policy, options.address, allowed) + check_urls(policy, allowed)
-    warnings += insecure
+    security = open_security(policy)
+    warnings += insecure + list(security.warnings)
     for warning in warnings:
         log.warning("%s", warning)
     _check_spool(policy)
@@ -100,11 +104,13 @@ def serve(options: Options) -> int:
             threads=options.threads,
             stdout=buffer,
             strict=options.strict,
+            security=security,
         )
         desk = None
         if options.desk is not None:
             on_demand = options.keep_serving and policy.is_leader
-            desk = Desk(options.desk, party, options.state_dir, insecure=bool(insecure), on_demand=on_demand)
+            open_to_all = any(INSECURE in line for line in insecure)
+            desk = Desk(options.desk, party, options.state_dir, insecure=open_to_all, on_demand=on_demand)
         account = RunAccount(options.result, policy) if options.result is not None else None
         if account is not None:
             party.board.on_end = account.ended
@@ -227,8 +233,16 @@ class _Process:
         port = options.port if options.port is not None else own_port(party.policy)
         self._desk = desk
         lanes = (LANES + 2) * (len(party.policy.participants) - 1)
-        threads = lanes * party.policy.limits.concurrent_runs + 8
-        self._listener = Listener(options.address, port, create_app(party.service), threads=threads)
+        parties, limits = len(party.policy.participants), party.policy.limits
+        guard = Guard(party.security, parties, limits.connections)
+        self._listener = Listener(
+            options.address,
+            port,
+            create_app(party.service, guard),
+            threads=lanes * limits.concurrent_runs + guard.door.strangers + 4,
+            tls=Tls(party.security) if party.security.credentials is not None else None,
+            door=guard.door,
+        )
         self._signal: int | None = None
         self._done = threading.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import signal
@@ -13,6 +14,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from engine.files import write_whole
+from engine.transport.certificates import make_certificate
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -145,6 +149,23 @@ class Scene:
         self.policies[number].update(keys)
         kept = {k: v for k, v in self.policies[number].items() if v is not None}
         (self.folder / f"policy{number}.json").write_text(json.dumps(kept, indent=2))
+
+    def secure(self) -> list[str]:
+        """Give all parties a key and a certificate and let their policies name them; returns the fingerprints."""
+        self.urls = [url.replace("http:", "https:") for url in self.urls]
+        made = [self.key(party) for party in range(len(self.policies))]
+        for party in range(len(self.policies)):
+            tls = {"cert": f"p{party}.crt", "key": f"p{party}.key"}
+            self.change(party, participants=self.urls, identities=made, tls=tls)
+        return made
+
+    def key(self, party: int, name: str = "", days: int = 100, begin: datetime.datetime | None = None) -> str:
+        """Write a key and a certificate (``p0.key``, ``p0.crt``, or with another name); returns the fingerprint."""
+        made = make_certificate(f"party {party}", ["localhost"], days, begin)
+        name = name or f"p{party}"
+        write_whole(self.folder / f"{name}.key", made.key)
+        write_whole(self.folder / f"{name}.crt", made.certificate)
+        return made.fingerprint
 
     def execute(self, database: str, *statements: str) -> list[Any]:
         """Run statements on a SQLite file; returns the rows of the last one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,10 +24,13 @@ from urllib3.util.wait import wait_for_read
 
 from engine.transport.http.client import Meter
 from engine.transport.http.wire import MAX_CONTROL_BODY
+from engine.transport.security import Secure
 
 #: Buffers of one system call; more than that is sent in several.
 _MOST_BUFFERS = 64
 _MOST_HEAD = 16 << 10
+#: Bytes of a record of TLS.
+_RECORD = 16 << 10
 
 
 class Body:
@@ -46,12 +50,13 @@ class Body:
 class MessageAdapter(HTTPAdapter):
     """Sends prepared requests whose body is a :class:`Body`; counts the bytes written into ``meter``.
 
-    ``timeout`` of a request is (seconds to connect, seconds for all the rest).
+    ``timeout`` of a request is (seconds to connect, seconds for all the rest). ``secure`` makes it https.
     """
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, secure: Secure | None = None) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
         self._meter = meter
+        self._secure = secure
         self._connection: HTTPConnection | None = None
 
     def send(
@@ -90,14 +95,21 @@ class MessageAdapter(HTTPAdapter):
             connection = None
         if connection is None:
             parts = urlsplit(url)
-            connection = HTTPConnection(str(parts.hostname), parts.port or 80, timeout=connect)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            connection = HTTPConnection(str(parts.hostname), port, timeout=connect)
             connection.connect()
-            self._connection = connection
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._secure is not None:
+                connection.sock = self._secure(connection.sock)
+            self._connection = connection
         sock: socket.socket = connection.sock
         return sock
 
     def _write(self, sock: socket.socket, views: list[memoryview], deadline: float) -> None:
+        if isinstance(sock, ssl.SSLSocket):
+            for view in _for_records(views):
+                self._write_secured(sock, view, deadline)
+            return
         first = 0
         while first < len(views):
             sock.settimeout(_left(deadline))
@@ -108,6 +120,13 @@ class MessageAdapter(HTTPAdapter):
                 first += 1
             if sent:
                 views[first] = views[first][sent:]
+
+    def _write_secured(self, sock: ssl.SSLSocket, view: memoryview, deadline: float) -> None:
+        while view.nbytes:
+            sock.settimeout(_left(deadline))
+            sent = sock.send(view)
+            self._meter.add(sent)
+            view = view[sent:]
 
     def _read(self, sock: socket.socket, request: requests.PreparedRequest, deadline: float) -> requests.Response:
         data = bytearray()
@@ -134,6 +153,22 @@ class MessageAdapter(HTTPAdapter):
         answer.headers, answer.url, answer.request = headers, str(request.url), request
         answer.raw = io.BytesIO(body[:size])
         return answer
+
+
+def _for_records(views: Sequence[memoryview]) -> Iterator[memoryview]:
+    """The same bytes: small buffers joined up to the size of a record, large ones as they are."""
+    held = bytearray()
+    for view in views:
+        if held or view.nbytes < _RECORD:
+            room = _RECORD - len(held)
+            held += view[:room]
+            view = view[room:]
+            if len(held) < _RECORD:
+                continue
+            yield memoryview(held)
+            held = bytearray()
+        yield view
+    yield memoryview(held)
 
 
 def _head(request: requests.PreparedRequest) -> bytes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -24,6 +25,7 @@ from engine.transport.http.wire import (
     PROTOCOL_HEADER,
     RUN_HEADER,
 )
+from engine.transport.security import Secure
 
 SLOWEST_RATE = 64 << 10
 #: The reason that :func:`transport_reason` gives when nobody listens.
@@ -48,7 +50,7 @@ def chunk_seconds(size: int, base: float = 60.0) -> float:
     return base + size / SLOWEST_RATE
 
 
-def _connection_class(meter: Meter, base: float) -> type[HTTPConnection]:
+def _connection_class(meter: Meter, base: float, secure: Secure | None) -> type[HTTPConnection]:
     class CountedConnection(HTTPConnection):
         """Counts what it writes and gives each write the time its size needs.
 
@@ -58,6 +60,8 @@ def _connection_class(meter: Meter, base: float) -> type[HTTPConnection]:
         def connect(self) -> None:
             super().connect()
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if secure is not None:
+                self.sock = secure(self.sock)
 
         def send(self, data: Any) -> None:
             if self.sock is None:
@@ -71,42 +75,55 @@ def _connection_class(meter: Meter, base: float) -> type[HTTPConnection]:
 
 
 class _CountingAdapter(HTTPAdapter):
-    """A requests adapter whose plain connections count bytes."""
+    """A requests adapter with one connection to one host; it counts bytes, and ``secure`` is what makes it https."""
 
-    def __init__(self, meter: Meter, base: float) -> None:
-        connection = _connection_class(meter, base)
+    def __init__(self, meter: Meter, base: float, secure: Secure | None) -> None:
+        connection = _connection_class(meter, base, secure)
 
         class Pool(HTTPConnectionPool):
             ConnectionCls = connection
 
-        self._pool = Pool
+        self._class = Pool
+        self._pool: HTTPConnectionPool | None = None
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Use the counting pool for http."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {
-            **self.poolmanager.pool_classes_by_scheme,
-            "http": self._pool,
-        }
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Nothing: ``secure`` has its own rules."""
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """The pool for the request's host."""
+        if self._pool is None:
+            parts = urlsplit(request.url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            self._pool = self._class(str(parts.hostname), port, maxsize=1)
+        return self._pool
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._pool is not None:
+            self._pool.close()
+        super().close()
 
 
-def new_session(meter: Meter, base: float = 60.0, adapter: HTTPAdapter | None = None) -> requests.Session:
-    """A session that ignores proxies and certificate paths of the environment and counts bytes into ``meter``.
+def new_session(
+    meter: Meter, base: float = 60.0, adapter: HTTPAdapter | None = None, secure: Secure | None = None
+) -> requests.Session:
+    """A session with one host that ignores proxies and certificate paths of the environment; counts into ``meter``.
 
-    ``adapter`` replaces the usual one for http.
+    ``secure`` makes its connections those of https; without it there is only http. ``adapter`` replaces the usual one.
     """
     session = requests.Session()
     session.trust_env = False
     session.headers.clear()
     session.headers["User-Agent"] = "polytune"
-    session.mount("http://", adapter or _CountingAdapter(meter, base))
+    session.adapters.clear()
+    session.mount("http://" if secure is None else "https://", adapter or _CountingAdapter(meter, base, secure))
     return session
 
 
 def route(base_url: str, path: str) -> str:
     """``path`` below a participant's URL, whether or not that ends with a slash."""
-    return urljoin(base_url if base_url.endswith("/") else base_url + "/", path)
+    return urljoin(base_url if base_url.endswith("/") else base_url + "/", path.lstrip("/"))
 
 
 def peer_headers(run_id: str, party: int) -> dict[str, str]:
@@ -181,6 +198,8 @@ def transport_reason(error: BaseException) -> str:
         return "timed out"
     if isinstance(cause, (ConnectionResetError, BrokenPipeError)):
         return "connection reset"
+    if isinstance(cause, ssl.SSLError):
+        return f"the TLS connection failed ({(cause.reason or 'closed').lower().replace('_', ' ')})"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror.lower()
     return type(cause).__name__

@@ -30,6 +30,7 @@ from engine.transport.http.client import (
     was_changed,
 )
 from engine.transport.http.outbox import Chunk, Outbox
+from engine.transport.http.psk import AUTH_HEADER, signer
 from engine.transport.http.wire import (
     ABORT_TYPE,
     BATCH_TYPE,
@@ -38,12 +39,14 @@ from engine.transport.http.wire import (
     DIGEST_HEADER,
     LENGTH_HEADER,
     MOST_CHANGED,
+    NOT_TRUSTED,
     PIECE_TYPE,
     SEQ_HEADER,
     SMALL,
     WINDOW,
 )
 from engine.transport.inbox import Inbox
+from engine.transport.security import Security
 
 LANES = 3
 #: An ABORT gets so long for its connection and its answer.
@@ -66,12 +69,17 @@ class Deadlines:
 class _Peer:
     """Sends to one peer; threads ("lanes") start when they are needed."""
 
-    def __init__(self, link: HttpLink, number: int, url: str, chunk: int, window: int, deadlines: Deadlines) -> None:
+    def __init__(
+        self, link: HttpLink, number: int, url: str, chunk: int, window: int, deadlines: Deadlines, security: Security
+    ) -> None:
         self.number = number
         self.outbox = Outbox(chunk, window)
         self.meter = Meter()
         self._link = link
-        self._url = route(url, f"msg/{link.party}")
+        self._path = f"/msg/{link.party}"
+        self._url = route(url, self._path)
+        self._secure = security.secure(number, url)
+        self._signer = signer(security, number)
         self._deadlines = deadlines
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
@@ -109,13 +117,16 @@ class _Peer:
         thread.start()
 
     def _session(self) -> requests.Session:
-        return new_session(self.meter, self._deadlines.chunk, MessageAdapter(self.meter))
+        adapter = MessageAdapter(self.meter, self._secure)
+        return new_session(self.meter, self._deadlines.chunk, adapter, self._secure)
 
     def _tell(self, frame: bytes) -> None:
         timeout = (min(ABORT_SECONDS, self._deadlines.connect), ABORT_SECONDS)
-        with self._session() as session, contextlib.suppress(requests.RequestException):
+        with self._session() as session, contextlib.suppress(requests.RequestException, SecurityError):
             request = self._request(session)
             request.headers.update({"Content-Type": ABORT_TYPE, "Content-Length": str(len(frame))})
+            request.headers[DIGEST_HEADER] = hashlib.sha256(frame).hexdigest()
+            self._sign(request)
             request.body = Body([memoryview(frame)], len(frame))  # type: ignore[assignment]
             session.send(request, timeout=timeout, allow_redirects=False, stream=True)
 
@@ -203,16 +214,25 @@ class _Peer:
             }
         )
         request.body = Body(views, chunk.size)  # type: ignore[assignment]
+        self._sign(request)
+
+    def _sign(self, request: requests.PreparedRequest) -> None:
+        if self._signer is not None:
+            request.headers[AUTH_HEADER] = self._signer.header("POST", self._path, request.headers)
 
     def _answered(self, status: int, code: str) -> bool:
         """True when the peer lives and the chunk must be sent again, False for a passing fault; else raises."""
-        if code in ("backpressure", "out_of_order"):
+        if code in ("backpressure", "out_of_order", "rate_limited"):
             return True
         if code == "replay_mismatch":
             raise SecurityError(
                 f"party {self.number} says that a chunk came before with other bytes (replay_mismatch)",
                 "somebody changes messages on the way",
                 code="replay_mismatch",
+            )
+        if code in NOT_TRUSTED:
+            raise SecurityError(
+                f"party {self.number} refused a message: {code}", "see its log for the reason", code=code
             )
         if code == "unknown_run":
             raise PeerLost(self.number, f"party {self.number} restarted during the run")
@@ -255,9 +275,9 @@ def _is_done(body: dict[str, Any]) -> bool:
 class HttpLink:
     """Carries frames to the peers at ``urls`` (index = party) within run ``run_id`` (:class:`engine.transport.Link`).
 
-    When a peer is lost or refuses, ``inbox`` fails with the reason, and so does every later ``post``. With
-    ``owner_tells`` the peers hear of such an end from the owner, in words; then the protocol's ABORT, which could only
-    say "local error", stays away.
+    ``security`` says how connections are made. When a peer is lost or refuses, ``inbox`` fails with the reason, and so
+    does every later ``post``. With ``owner_tells`` the peers hear of such an end from the owner, in words; then the
+    protocol's ABORT, which could only say "local error", stays away.
     """
 
     def __init__(
@@ -271,14 +291,16 @@ class HttpLink:
         window: int = WINDOW,
         deadlines: Deadlines | None = None,
         owner_tells: bool = False,
+        security: Security | None = None,
     ) -> None:
         self.party = party
         self.run_id = run_id
         self._inbox = inbox
         self._owner_tells = owner_tells
         deadlines = deadlines or Deadlines()
+        security = security or Security(party)
         self._peers = {
-            number: _Peer(self, number, url, chunk, window, deadlines)
+            number: _Peer(self, number, url, chunk, window, deadlines, security)
             for number, url in enumerate(urls)
             if number != party
         }

@@ -67,6 +67,9 @@ STATUS = {
     "backpressure": 503,
 }
 
+#: A peer does not believe that we are who we say.
+NOT_TRUSTED = frozenset(("unauthenticated", "identity_mismatch"))
+
 
 class ApiError(Exception):
     """A request that is refused: ``code`` of :data:`STATUS`, an English message without private data, details."""
