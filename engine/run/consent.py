@@ -109,7 +109,7 @@ class Gate:
         with self._changed:
             self._waiting[run.run_id] = run, pending
             self._changed.notify_all()
-        log.info(WAITING_LINE, run.run_id, self._policy.leader, seconds, run.run_id)
+        log.warning(WAITING_LINE, run.run_id, self._policy.leader, seconds, run.run_id)
         late = f"nobody approved the run within {seconds:g} s (consent.ask, timeouts.join)"
         timer = threading.Timer(seconds, self._decline, [run.run_id, late])
         timer.daemon = True

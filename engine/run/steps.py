@@ -65,7 +65,7 @@ def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
         log.info("Connecting to input db at %s..." if spec.db else "Reading input from %s...", spec.label)
     progress(0.0)
     snapshot = read_snapshot(policy, job.declared, progress)
-    check_rows(policy, len(snapshot.rows.rows))
+    check_rows(policy, snapshot.rows.count)
     progress(1.0)
     for warning in snapshot.warnings:
         log.warning("%s", warning)

@@ -34,6 +34,7 @@ from polytune_cli.kernels import get_ready
 from polytune_cli.live import LiveView, PlainView, view
 from polytune_cli.policyfile import PolicyFile
 from polytune_cli.server.app import create_app
+from polytune_cli.server.approval import asking
 from polytune_cli.server.desk import Desk, DeskOptions
 from polytune_cli.server.guard import Guard
 from polytune_cli.server.listener import Listener
@@ -252,7 +253,10 @@ class _Process:
         log.info("listening on %s", self._listener)
         self._listener.start()
         try:
-            with self._desk.open() if self._desk is not None else contextlib.nullcontext():
+            party = self._party
+            ask = party.policy.consent.ask and not party.policy.is_leader
+            desk = self._desk.open() if self._desk is not None else contextlib.nullcontext()
+            with desk, asking(party.service.gate, ask):
                 self._run()
         finally:
             self._listener.stop()

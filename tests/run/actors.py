@@ -87,24 +87,28 @@ class Contributor:
 
 
 class Leader:
-    """Party 0 as the test plays it: ``received`` holds the control requests of others, ``answers`` what they get."""
+    """A party (0, which leads, unless ``number`` is another) as the test plays it.
 
-    def __init__(self, scene: Scene) -> None:
+    ``received`` holds the control requests of others, ``answers`` what they get.
+    """
+
+    def __init__(self, scene: Scene, number: int = 0) -> None:
         self.scene = scene
+        self.number = number
         self.parties = len(scene.ports)
-        self.job = prepare(load_policy(scene.folder / "policy0.json"))
+        self.job = prepare(load_policy(scene.folder / f"policy{number}.json"))
         self.policy = self.job.policy
         self.run_id = str(uuid.uuid4())
         self.received: list[tuple[str, int, dict[str, Any]]] = []
         self.answers: dict[str, Answer] = {"consts": (200, {}), "abort": (200, {}), "sync": (202, {})}
-        self.listener = Listener("127.0.0.1", scene.ports[0], create_app(self))
+        self.listener = Listener("127.0.0.1", scene.ports[number], create_app(self))
         self.listener.bind()
         self.listener.start()
 
     # what the routes ask
 
     def version(self) -> dict[str, Any]:
-        return {"protocol": [1], "party": 0}
+        return {"protocol": [1], "party": self.number}
 
     def receiver(self, run_id: str, sender: int) -> Any:
         from engine.transport import Inbox
@@ -127,7 +131,7 @@ class Leader:
     def post(self, peer: int, path: str, body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
         url = f"http://127.0.0.1:{self.scene.ports[peer]}/{path}"
         reply = requests.post(
-            url, data=json.dumps(body), headers={**peer_headers(self.run_id, 0), **headers}, timeout=20
+            url, data=json.dumps(body), headers={**peer_headers(self.run_id, self.number), **headers}, timeout=20
         )
         return reply.status_code, reply.json()
 
@@ -137,7 +141,7 @@ class Leader:
 
     def constants(self, peer: int = 1, rows: int = 3, **extra: Any) -> tuple[int, dict[str, Any]]:
         consts = {"ROWS": {"type": "usize", "value": rows}, **extra}
-        return self.post(peer, "consts/0", {"run_id": self.run_id, "consts": consts})
+        return self.post(peer, f"consts/{self.number}", {"run_id": self.run_id, "consts": consts})
 
     def summary_of(self, peer: int) -> dict[str, Any]:
         """The summary that ``peer`` sends; waits for it."""
