@@ -105,7 +105,8 @@ class Gate:
         with as_answers():
             self._ledger.check(run.run_id)
         seconds = self._policy.timeouts.join
-        pending = Pending(run.run_id, self._policy.leader, time.time(), time.time() + seconds)
+        now = time.time()
+        pending = Pending(run.run_id, self._policy.leader, now, now + seconds)
         with self._changed:
             self._waiting[run.run_id] = run, pending
             self._changed.notify_all()

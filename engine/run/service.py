@@ -197,13 +197,15 @@ class PartyService:
 
     def _run(self, run_id: str, sender: int, body: dict[str, Any]) -> Answer:
         self.gate.check_refused(run_id, body)
+        # The first answer comes at once, so that the leader can say what it waits for.
+        hold = min(HOLD, self.policy.timeouts.control / 2) if run_id in self._runs else 0.0
         try:
             run = self._join(run_id, sender, body)
         except ApiError as error:
             if error.code != "busy":
                 self.audit.refused(run_id, sender, error.code, error.message)
             raise
-        if self.gate.answer(run, body, min(HOLD, self.policy.timeouts.control / 2)):
+        if self.gate.answer(run, body, hold):
             return 200, {"accepted": True, "schema": self.schemas[self.policy.party]}
         return 202, {"accepted": False, "waiting": "approval"}
 

@@ -48,8 +48,8 @@ def _in_foreground(terminal: int) -> bool:
     """Whether this process may read from the terminal; one in the background would be stopped for trying."""
     try:
         return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
+    except OSError:  # not the terminal that controls this process: nobody is stopped for reading from it
+        return True
 
 
 def _decide(gate: Gate, run: Pending, terminal: int, over: threading.Event) -> None:

@@ -62,6 +62,7 @@ class Process:
         env: dict[str, str] | None = None,
         descriptors: Sequence[int] = (),
         prefix: Sequence[str] = (),
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.out = folder / f"{name}.out"
         self.err = folder / f"{name}.err"
@@ -70,7 +71,7 @@ class Process:
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.popen = subprocess.Popen(
                 [*prefix, sys.executable, "-m", "polytune_cli.main", *args],
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=out,
                 stderr=err,
                 cwd=folder,
@@ -190,6 +191,7 @@ class Scene:
         env: dict[str, str] | None = None,
         descriptors: Sequence[int] = (),
         prefix: Sequence[str] = (),
+        stdin: int = subprocess.DEVNULL,
     ) -> Process:
         """Start a party, which gets ``descriptors``; a contributor is waited for until it listens.
 
@@ -197,7 +199,7 @@ class Scene:
         """
         name = f"party{party}-{len(self.processes)}"
         args = ["serve", "--config", f"policy{party}.json", *options]
-        process = Process(self.folder, name, args, env, descriptors, prefix)
+        process = Process(self.folder, name, args, env, descriptors, prefix, stdin)
         self.processes.append(process)
         if party != self.policies[party]["leader"]:
             process.wait_for("Listening for connection attempts from other parties")
