@@ -10,6 +10,7 @@ apply it; ``unreachable(input, outputs)`` names the databases that do not answer
 
 from __future__ import annotations
 
+from engine.data.constants import elements
 from engine.data.delivery import Delivery
 from engine.data.metadata import query_columns
 from engine.data.output import check_outputs, report_failure, write_outputs
@@ -30,6 +31,7 @@ __all__ = [
     "Table",
     "check_columns",
     "check_outputs",
+    "elements",
     "encode_rows",
     "encode_value",
     "query_columns",

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("polytune")
 
 
+def row_count(job: Job, snapshot: Snapshot) -> int:
+    """How many rows the own input has, or elements its literal."""
+    from engine.data import elements
+
+    spec = job.policy.input
+    return snapshot.rows.count if spec is None or spec.literal is None else elements(spec.literal)
+
+
 def encode_input(job: Job, program: Program | Signature, snapshot: Snapshot) -> np.ndarray:
     """Own rows as input bits, uint8 of 0/1; raises DataError naming rows and columns."""
     policy = job.policy

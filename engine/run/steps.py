@@ -20,6 +20,7 @@ from engine.run.consent import check_rows
 from engine.run.deliver import Outlet
 from engine.run.job import FUNCTION, Job
 from engine.run.offers import Offer
+from engine.run.own_input import row_count
 from engine.run.peers import Peers
 from engine.run.probe import measure
 from engine.run.record import Run
@@ -65,7 +66,7 @@ def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
         log.info("Connecting to input db at %s..." if spec.db else "Reading input from %s...", spec.label)
     progress(0.0)
     snapshot = read_snapshot(policy, job.declared, progress)
-    check_rows(policy, snapshot.rows.count)
+    check_rows(policy, row_count(job, snapshot))
     progress(1.0)
     for warning in snapshot.warnings:
         log.warning("%s", warning)

@@ -93,8 +93,9 @@ def test_runs_are_counted_from_the_constants_on_and_over_restarts(make: Make) ->
     assert [bool(entry["constants"]) for entry in audit(stage)] == 3 * [False] + [True, True, False]
 
 
-def test_few_rows_take_no_part_and_the_others_are_not_told_how_few(make: Make) -> None:
-    stage = make(consent={"min_rows": 3})
+@pytest.mark.parametrize("source", [{}, {"input": {"literal": "[4u8, 5u8]"}, "constants": {"ROWS": 2}}])
+def test_few_rows_take_no_part_and_the_others_are_not_told_how_few(make: Make, source: dict[str, Any]) -> None:
+    stage = make(consent={"min_rows": 3}, **source)
     assert stage.leader.propose()[0] == 200
     idle(stage)
     logged(stage, "the own input has 2 rows, fewer than consent.min_rows (3)")
