@@ -129,6 +129,8 @@ class Gate:
         """The run has failed (its leader gave up, or this party ends); whether it was still waiting."""
         waiting = self._take(run.run_id) is not None
         if waiting:
+            # A proposal that was delayed on its way must not ask again.
+            self._remember(run, "the run ended before it was approved")
             self._drop(run)
         return waiting
 
@@ -191,13 +193,16 @@ class Gate:
 
     def _refuse(self, run: Run, reason: str) -> None:
         log.warning("run %s refused: %s", run.run_id, reason)
+        self._remember(run, reason)
+        self._audit.refused(run.run_id, self._policy.leader, "not_allowed", reason)
+        run.fail(RunError(reason, code="not_allowed"))
+        self._drop(run)
+
+    def _remember(self, run: Run, reason: str) -> None:
         with self._changed:
             self._refusals[run.run_id] = run.proposal, reason
             while len(self._refusals) > _ANSWERS:
                 self._refusals.popitem(last=False)
-        self._audit.refused(run.run_id, self._policy.leader, "not_allowed", reason)
-        run.fail(RunError(reason, code="not_allowed"))
-        self._drop(run)
 
 
 def check_rows(policy: Policy, rows: int) -> None:
