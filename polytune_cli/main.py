@@ -35,6 +35,14 @@ COMMANDS = {
     "warmup": "Compile all kernels for this processor ahead.",
     "completion": "Print the completion script of a shell.",
 }
+#: How ``--help`` arranges the commands; those that are named nowhere come last.
+SECTIONS = {
+    "First steps": ("demo", "init", "completion"),
+    "A party": ("check", "serve", "run", "status", "cancel", "approve", "output"),
+    "Keys": ("keygen", "fingerprint"),
+    "Programs": ("eval", "compile", "stats"),
+    "Tests and measurements": ("data", "bench", "warmup"),
+}
 _VALUES = {"--log-level", "--log-format"}
 _FLAGS = {"-v", "--verbose", "-vv", "-q", "--quiet", "--json", "--no-color"}
 
@@ -70,9 +78,14 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands from the table, so that help stays instant."""
-        rows = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        names = self.list_commands(ctx)
+        placed = {name for section in SECTIONS.values() for name in section}
+        width = max(map(len, names))
+        for title, section in {**SECTIONS, "Other commands": tuple(n for n in names if n not in placed)}.items():
+            rows = [(name.ljust(width), COMMANDS[name]) for name in section if name in names]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -166,7 +179,7 @@ def cli(
 ) -> None:
     """Organisations compute together on data that they may not show each other.
 
-    Start with 'polytune demo'. Global options may stand before or after the command.
+    Start with 'polytune demo', then 'polytune init'. Global options may stand before or after the command.
     """
     ctx.obj = Settings(log_level or "", log_format, verbose, quiet, as_json, no_color)
     if no_color:

@@ -296,7 +296,9 @@ def _check_input(report: Report, job: Job, signature: Signature | None, snapshot
         check_columns(columns, signature.parameter_types[party], signature.parameter_names[party])
     if snapshot is not None:
         encode_input(job, signature, snapshot)
-        report.add("input", OK, f"{snapshot.rows.count} rows become {signature.parameter_types[party]}")
+        count = snapshot.rows.count
+        what = "1 row becomes" if count == 1 else f"{count} rows become" if columns else f"{spec.label} becomes"
+        report.add("input", OK, f"{what} {signature.parameter_types[party]}")
 
 
 def _result_text(job: Job) -> str:

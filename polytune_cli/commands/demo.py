@@ -86,6 +86,8 @@ def command(
         print_report(report)
         if keep is not None:
             click.echo(f"\nDatabases, policies and logs are in {keep}")
+        else:
+            click.echo("\n'polytune init DIR' makes a folder like this one to start from.")
     if not report.match:
         sys.exit(1)
 

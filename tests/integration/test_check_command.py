@@ -94,11 +94,11 @@ def test_types_that_depend_on_others_are_assumed_or_given(scene: Make) -> None:
     place.execute("in0.sqlite", "DELETE FROM t", "INSERT INTO t VALUES ('abc')")
     place.change(0, constants={"ROWS": {"rows": True}, "LEN": {"max_bytes": 0}})
     first = place.run("check", "--config", "policy0.json", "--db")
-    assert first.end() == 0 and "1 rows become [[u8; 3]; 1]" in first.log
+    assert first.end() == 0 and "1 row becomes [[u8; 3]; 1]" in first.log
     assert "assumed of other parties: PARTY_1::LEN = 3 (--const gives other values)" in first.log
     assert "PARTY_0::LEN  = 3 (the length in bytes of the longest value in column number 1 of your rows)" in first.log
     second = place.run("check", "--config", "policy0.json", "--db", "--const", "PARTY_1::LEN=9")
-    assert second.end() == 0 and "1 rows become [[u8; 9]; 1]" in second.log and "assumed" not in second.log
+    assert second.end() == 0 and "1 row becomes [[u8; 9]; 1]" in second.log and "assumed" not in second.log
 
 
 def test_every_peer_has_a_line(scene: Make) -> None:
