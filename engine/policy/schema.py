@@ -159,7 +159,7 @@ def _input() -> Schema:
         },
         [],
     )
-    return {**found, "anyOf": [{"required": [form]} for form in INPUT_FORMS]}
+    return {**found, "anyOf": [{"required": [form, "query"] if form == "db" else [form]} for form in INPUT_FORMS]}
 
 
 def _value() -> Schema:
@@ -291,11 +291,25 @@ def _constants() -> Schema:
 
 
 def _object(properties: Schema, required: list[str]) -> Schema:
-    found: Schema = {"type": "object", "properties": properties, "patternProperties": {"^x-": True}}
+    members = {name: part if name in required else _or_null(part) for name, part in properties.items()}
+    found: Schema = {"type": "object", "properties": members, "patternProperties": {"^x-": True}}
     found["additionalProperties"] = False
     if required:
         found["required"] = required
     return found
+
+
+def _or_null(part: Schema) -> Schema:
+    """What a key may hold that can be left out: null says the same."""
+    if "const" in part:
+        return {**{key: value for key, value in part.items() if key != "const"}, "enum": [part["const"], None]}
+    if "enum" in part:
+        return {**part, "enum": list(dict.fromkeys([*part["enum"], None]))}
+    if isinstance(part.get("type"), str):
+        return {**part, "type": [part["type"], "null"]}
+    if "oneOf" in part and {"type": "null"} not in part["oneOf"]:
+        return {**part, "oneOf": [*part["oneOf"], {"type": "null"}]}
+    return part
 
 
 def _nullable(found: Schema) -> Schema:

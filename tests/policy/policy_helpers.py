@@ -1,8 +1,9 @@
-"""A policy without mistakes, and a way to change parts of it."""
+"""A policy without mistakes, a way to change parts of it, and the keys that the schema names."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ GOOD: dict[str, Any] = {
 }
 
 ABSENT = object()
+
+
+def keys_of(part: Any) -> Iterator[str]:
+    """All keys that a part of the schema of policies names, at every depth."""
+    if isinstance(part, list):
+        part = dict(enumerate(part))
+    if isinstance(part, dict):
+        for name, inner in part.items():
+            yield from inner if name == "properties" else ()
+            yield from keys_of(inner)
 
 
 def write(folder: Path, **changes: Any) -> Path:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from engine import redaction
 from engine.errors import PolicyError
-from engine.policy import load_policy, redact
-from engine.policy.inputs import INPUT_KEYS
+from engine.policy import Policy, load_policy, redact
 from engine.policy.jsontext import JsonError, parse
 from engine.policy.load import KEYS, LATER
-from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS, URL_KEYS
-from tests.policy.policy_helpers import GOOD, PROGRAM
+from engine.policy.schema import schema
+from tests.policy.policy_helpers import GOOD, PROGRAM, keys_of
 
 WORDS = st.sampled_from(
     [
@@ -37,24 +39,8 @@ WORDS = st.sampled_from(
 )
 NUMBERS = st.one_of(st.integers(-3, 300), st.integers(), st.floats(allow_nan=False, allow_infinity=False))
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, WORDS, st.text(max_size=8))
-NAMES = st.sampled_from(
-    [
-        *INPUT_KEYS,
-        *DATABASE_KEYS,
-        *FILE_KEYS,
-        *URL_KEYS,
-        "rows",
-        "max_bytes",
-        "driver",
-        "port",
-        "params",
-        "k",
-        "rho",
-        "idle",
-        "file",
-        "source",
-    ]
-)
+NAMES = st.sampled_from(sorted(keys_of(schema())))
+SCHEMA = Draft202012Validator(schema())
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.one_of(NAMES, WORDS), inner, max_size=4)),
@@ -62,21 +48,71 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(changes=st.dictionaries(st.one_of(st.sampled_from([*KEYS, *LATER]), WORDS), VALUES, min_size=1, max_size=4))
-def test_any_content(changes: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "p.garble.rs").write_text(PROGRAM)
-    path = tmp_path / "policy.json"
-    path.write_text(json.dumps({**GOOD, **changes}))
+#: Keys of the policy, at the top and one level down, with anything in them.
+CHANGES = st.dictionaries(st.one_of(st.sampled_from([*KEYS, *LATER]), WORDS), VALUES, min_size=1, max_size=4)
+SECTIONS = st.sampled_from(["input", "output", "limits", "timeouts", "security", "tls", "auth", "constants", "consent"])
+DEEPER = st.tuples(SECTIONS, st.dictionaries(st.one_of(NAMES, WORDS), VALUES, min_size=1, max_size=3))
+POINTER = re.compile(r"(/\S*?|[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)*):? .*\(line (\d+)\)\Z", re.DOTALL)
+
+
+def told(content: dict[str, Any], folder: Path) -> Policy | PolicyError:
+    """The policy, or the error when it is refused; everything that an error must be is checked here."""
+    (folder / "p.garble.rs").write_text(PROGRAM)
+    path = folder / "policy.json"
+    path.write_text(json.dumps(content, indent=1))
+    redaction._known.clear()  # the password of one example may be a key of the next
+    redaction._pattern = None
     try:
-        policy = load_policy(path, {"A": "value"})
+        return load_policy(path, {"A": "planted-value", "B": "1"})
     except PolicyError as error:
-        assert error.problems
+        assert error.exit_code == 3 and error.hint
+        assert error.problems and len(set(error.problems)) == len(error.problems)
         assert all(problem in error.message for problem in error.problems)
-    else:
+        assert "planted" not in error.message
+        lines = path.read_text().count("\n") + 1
+        for problem in error.problems:
+            match = POINTER.match(problem)
+            assert match is not None, problem
+            assert 1 <= int(match[2]) <= lines
+            if match[1].startswith("/"):
+                assert exists(content, match[1]), problem
+        return error
+
+
+def exists(content: Any, pointer: str) -> bool:
+    """Whether a JSON pointer leads to something, or to a key that is missing in an object that exists."""
+    keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
+    if keys == [""]:
+        return True
+    for at, key in enumerate(keys):
+        if isinstance(content, list) and key.isdecimal() and int(key) < len(content):
+            content = content[int(key)]
+        elif isinstance(content, dict) and (key in content or at == len(keys) - 1):
+            content = content.get(key)
+        else:
+            return False
+    return True
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=CHANGES)
+def test_any_content(changes: dict[str, Any], tmp_path: Path) -> None:
+    policy = told({**GOOD, **changes}, tmp_path)
+    if isinstance(policy, Policy):
         assert 0 <= policy.party < len(policy.participants)
         assert 0 <= policy.leader < len(policy.participants)
         assert policy.output_parties
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(change=DEEPER)
+def test_any_content_one_level_down(change: tuple[str, dict[str, Any]], tmp_path: Path) -> None:
+    section, members = change
+    content = {**GOOD, section: {**GOOD.get(section, {}), **members}}
+    policy = told(content, tmp_path)
+    if isinstance(policy, Policy) and "${" not in json.dumps(content):
+        mistakes = [error.message for error in SCHEMA.iter_errors(content)]
+        assert not mistakes, "an editor would complain of a policy that is accepted"
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

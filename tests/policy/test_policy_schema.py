@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from engine.policy import Limits, Timeouts, load_policy, schema
 from engine.policy.inputs import INPUT_KEYS
 from engine.policy.load import KEYS
 from engine.policy.outputs import DATABASE_KEYS, FILE_KEYS, URL_KEYS
 from tests.policy.policy_helpers import write
+from tests.policy.test_policy_mistakes import MISTAKES
 
 POLICIES = Path(__file__).parent.parent.parent / "policies"
+VALIDATOR = Draft202012Validator(schema.schema())
 SHIPPED = sorted(POLICIES.glob("**/policy[0-9].json"))
 
 
@@ -46,10 +50,18 @@ def test_it_names_the_defaults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(POLICIES)))
 def test_shipped_policies_fit(path: Path) -> None:
-    policy: dict[str, Any] = json.loads(path.read_text())
-    found = schema.schema()
-    assert set(policy) <= set(found["properties"])
-    assert set(found["required"]) <= set(policy)
+    VALIDATOR.validate(json.loads(path.read_text()))
+
+
+#: Mistakes that an editor can see: keys, types, words. The others need the whole policy, files or the environment.
+VISIBLE = re.compile(r"unknown key|expected \w+, got|must be one of|^/\w+: missing")
+
+
+@pytest.mark.parametrize(("changes", "text"), [case for case in MISTAKES if VISIBLE.search(case[1])])
+def test_it_sees_mistakes_of_form(changes: dict[str, Any], text: str, tmp_path: Path) -> None:
+    policy = json.loads(write(tmp_path, **changes).read_text())
+    whole_number = changes == {"leader": 0.0}  # for JSON schema 0.0 is an integer
+    assert VALIDATOR.is_valid(policy) == whole_number, text
 
 
 def test_a_policy_may_name_its_schema(tmp_path: Path) -> None:

@@ -8,9 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -21,6 +19,7 @@ from engine.policy import model
 from engine.policy.load import LATER
 from engine.policy.schema import schema
 from polytune_cli.main import COMMANDS, cli
+from tests.policy.policy_helpers import keys_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md")] + sorted((ROOT / "docs").glob("*.md"))
@@ -118,18 +117,8 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert not anchor or anchor in anchors(path), target
 
 
-def keys_of(part: Any) -> Iterator[str]:
-    """All keys that a part of the schema of policies names, at every depth."""
-    if isinstance(part, list):
-        part = dict(enumerate(part))
-    if isinstance(part, dict):
-        for name, inner in part.items():
-            yield from inner if name == "properties" else ()
-            yield from keys_of(inner)
-
-
 def test_every_policy_key_is_documented() -> None:
-    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    page = "\n".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("policy.md", "data.md"))
     found = {*keys_of(schema()), *LATER}
     assert {"participants", "query", "rho", "peer_lost", "memory", "password"} <= found
     code = re.findall(r"^```.*?^```|`[^`\n]+`", page, re.MULTILINE | re.DOTALL)
