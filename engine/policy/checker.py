@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from engine.policy.jsontext import Document, child
@@ -29,13 +31,14 @@ def type_name(value: Any) -> str:
 class Checker:
     """Collects problems of one document; the readers return a usable default after a mistake.
 
-    With ``allow_unknown`` keys that nobody knows are no problem.
+    With ``allow_unknown`` keys that nobody knows are no problem. ``warnings`` are lines about what is odd.
     """
 
     def __init__(self, document: Document, allow_unknown: bool = False) -> None:
         self.document = document
         self.allow_unknown = allow_unknown
         self.problems: list[tuple[int, str]] = []
+        self.warnings: list[str] = []
 
     def problem(self, pointer: str, text: str, label: str | None = None) -> None:
         """Note a mistake at ``pointer``; ``label`` replaces the pointer in the text."""
@@ -60,6 +63,17 @@ class Checker:
             near = difflib.get_close_matches(key, names, 1)
             hint = f" (did you mean '{near[0]}'?)" if near else ""
             self.problem(child(pointer, key), f"unknown key '{key}'{hint}")
+
+    def path(self, base: Path, name: str, what: str) -> Path:
+        """The file that a policy in folder ``base`` calls ``name``.
+
+        When it is not there, but in the working directory, that one is meant, with a warning that says ``what`` it is.
+        """
+        path = base / name
+        if not os.path.exists(path) and os.path.exists(name):
+            self.warnings.append(f"{what} '{name}' was found in the working directory, not beside the policy")
+            path = Path(name).absolute()
+        return path
 
     def not_yet(self, pointer: str, value: Mapping[str, Any], keys: Iterable[str]) -> None:
         """Complain about keys whose feature is not there yet; null means not used."""

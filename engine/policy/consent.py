@@ -40,15 +40,13 @@ class Consent:
         return f"{runs} in total" if self.per == "total" else f"{runs} per {self.per}"
 
 
-def read_consent(
-    check: Checker, root: Mapping[str, Any], parties: int, leader: int | None, warnings: list[str]
-) -> Consent:
-    """Read the key; mistakes go to ``check``, what is odd to ``warnings``."""
+def read_consent(check: Checker, root: Mapping[str, Any], parties: int, leader: int | None) -> Consent:
+    """Read the key; mistakes and what is odd go to ``check``."""
     value = check.table(root, "", "consent", {}) or {}
     check.unknown("/consent", value, KEYS)
     leaders = _leaders(check, value, parties)
     if leaders is not None and leader is not None and leader not in leaders:
-        warnings.append(f"consent.leaders does not name party {leader}, which leads: every run will be refused")
+        check.warnings.append(f"consent.leaders does not name party {leader}, which leads: every run will be refused")
     if value.get("per") is not None and value.get("max_runs") is None:
         check.problem("/consent/per", "needs 'max_runs' beside it")
     return Consent(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from engine.policy.model import (
     RowCount,
     SqlConstant,
 )
-from engine.policy.urls import DATABASE_KINDS, database_kind, resolve_sqlite, url_of_parts
+from engine.policy.urls import DATABASE_KINDS, database_kind, sqlite_path, url_of_parts
 
 MAX_CONSTANTS = 1000
 DB_PARTS = ("driver", "host", "port", "database", "user", "password", "params")
@@ -105,12 +106,21 @@ def read_database(check: Checker, value: Mapping[str, Any], pointer: str, label:
         check.sentence(place, f"{label}.db: {what} (use postgres, mysql, mariadb, sqlite)")
         return None
     if kind == "sqlite":
-        return resolve_sqlite(url, base)
+        return _resolved(check, url, base)
     problem = _server_url_problem(url)
     if problem:
         check.sentence(place, f"{label}.db: {problem}")
         return None
     return url
+
+
+def _resolved(check: Checker, url: str, base: Path) -> str:
+    """A SQLite URL with an absolute path."""
+    path, _ = sqlite_path(url)
+    if not path or path == ":memory:":
+        return url
+    query = url.partition("?")[2]
+    return f"sqlite://{os.path.abspath(check.path(base, path, 'database'))}" + (f"?{query}" if query else "")
 
 
 def _server_url_problem(url: str) -> str | None:

@@ -25,9 +25,7 @@ FILE_KEYS = (*CSV_ONLY, "encoding")
 INPUT_KEYS = (*INPUT_FORMS, "query", *DATABASE_ONLY, *FILE_KEYS, *SHARED_KEYS)
 
 
-def read_input(
-    check: Checker, root: Mapping[str, Any], base: Path, secrets: tuple[str, ...], warnings: list[str]
-) -> InputSpec | None:
+def read_input(check: Checker, root: Mapping[str, Any], base: Path, secrets: tuple[str, ...]) -> InputSpec | None:
     """The ``input`` object, or None when it is absent, null or wrong. Relative paths count from ``base``."""
     value = root.get("input")
     if value is None:
@@ -60,7 +58,7 @@ def read_input(
         _refuse(check, value, form, ("query", *DATABASE_ONLY, *FILE_KEYS, *ROW_KEYS))
         return _literal(check, value["literal"], shared)
     if form == "file":
-        return _file(check, value, base, shared, warnings)
+        return _file(check, value, base, shared)
     _refuse(check, value, form, FILE_KEYS)
     return _sql(check, value, read_database(check, value, "/input", "input", base), shared)
 
@@ -105,9 +103,7 @@ def _sql(check: Checker, value: Mapping[str, Any], db: str | None, shared: dict[
     return spec if db else None
 
 
-def _file(
-    check: Checker, value: Mapping[str, Any], base: Path, shared: dict[str, Any], warnings: list[str]
-) -> InputSpec | None:
+def _file(check: Checker, value: Mapping[str, Any], base: Path, shared: dict[str, Any]) -> InputSpec | None:
     name = check.string(value, "/input", "file")
     if name is None:
         return None
@@ -116,10 +112,7 @@ def _file(
         endings = ", ".join(FILE_FORMATS)
         check.problem("/input/file", f"the kind of file is told by its ending, which must be one of {endings}")
         return None
-    path = base / name
-    if not path.exists() and Path(name).exists():
-        path = Path(name)
-        warnings.append(f"input file '{name}' was found in the working directory, not beside the policy")
+    path = check.path(base, name, "input file")
     if format == "sqlite":
         _refuse(check, value, f"a {Path(name).suffix} file", FILE_KEYS)
         return _sql(check, value, f"sqlite://{path.absolute()}", shared)

@@ -23,7 +23,7 @@ from engine.policy.jsontext import Document, JsonError, parse
 from engine.policy.model import Limits, Policy, ProgramText, SecurityLevel, Timeouts
 from engine.policy.outputs import OutputReader
 from engine.policy.trust import KEYS as TRUST_KEYS
-from engine.policy.trust import read_trust, resolve_path
+from engine.policy.trust import read_trust
 from engine.policy.urls import normalise_participant
 
 VERSION = 1
@@ -150,7 +150,6 @@ class _Reader:
         self.root = root
         self.secrets = secrets
         self.environ = environ
-        self.warnings: list[str] = []
 
     def policy(self) -> Policy | None:
         check, root = self.check, self.root
@@ -163,12 +162,12 @@ class _Reader:
         party = self.index("party", parties)
         output_parties = self.output_parties(parties, leader)
         program = self.program()
-        read = read_input(check, root, self.base, self.secrets, self.warnings)
+        read = read_input(check, root, self.base, self.secrets)
         outputs = OutputReader(check, self.base, self.secrets).read(root)
         check_joins = check.boolean(root, "", "check_joins", False)
         self.warn_about_output(party, output_parties)
         if check_joins and read is not None and read.allow_duplicates:
-            self.warnings.append(
+            self.check.warnings.append(
                 "input.allow_duplicates lets equal join keys pass, but with check_joins they are a panic"
             )
         policy = Policy(
@@ -191,8 +190,8 @@ class _Reader:
             check_joins=check_joins,
             computation_id=self.computation_id(),
             trust=read_trust(check, root, self.environ, self.base, participants or (), party),
-            consent=read_consent(check, root, parties, leader, self.warnings),
-            warnings=tuple(self.warnings),
+            consent=read_consent(check, root, parties, leader),
+            warnings=tuple(check.warnings),
         )
         return None if check.problems else policy
 
@@ -294,11 +293,8 @@ class _Reader:
         return self.pinned(ProgramText(text, "<inline>", _sha256(text.encode("utf-8", "surrogatepass"))))
 
     def program_file(self, name: str, pointer: str) -> ProgramText | None:
-        path = self.base / name
+        path = self.check.path(self.base, name, "program")
         try:
-            if not path.exists() and Path(name).exists():
-                path = Path(name)
-                self.warnings.append(f"program '{name}' was found in the working directory, not beside the policy")
             if path.stat().st_size > MAX_FILE:
                 self.check.problem(pointer, f'Could not load program "{name}": larger than 64 MiB')
                 return None
@@ -328,9 +324,9 @@ class _Reader:
         if party is None or not output_parties:
             return
         if self.root.get("output") is not None and party not in output_parties:
-            self.warnings.append(f"output is ignored: party {party} receives no result")
+            self.check.warnings.append(f"output is ignored: party {party} receives no result")
         if self.root.get("output") is None and party in output_parties:
-            self.warnings.append("No 'output' specified in the policy: the result will be dropped")
+            self.check.warnings.append("No 'output' specified in the policy: the result will be dropped")
 
     def limits(self) -> Limits:
         value = self.check.table(self.root, "", "limits", {}) or {}
@@ -341,7 +337,7 @@ class _Reader:
         low = {"chunk": 1 << 10, "control": 1 << 10, "window": 1 << 16, "message": 1 << 16}
         spool_dir = self.check.string(value, "/limits", "spool_dir", None)
         return Limits(
-            spool_dir=None if spool_dir is None else resolve_path(self.base, spool_dir),
+            spool_dir=None if spool_dir is None else self.check.path(self.base, spool_dir, "folder"),
             **{
                 name: self.check.bounded(
                     value, "/limits", name, getattr(default, name), low.get(name, 1), high.get(name, 2**62)

@@ -119,7 +119,7 @@ def _tls(check: Checker, root: Mapping[str, Any], environ: Mapping[str, str], ba
         if environ.get(variable):
             paths[name] = Path(environ[variable])
         elif text is not None:
-            paths[name] = resolve_path(base, text)
+            paths[name] = check.path(base, text, {"cert": "certificate", "key": "key"}[name])
     if value is None and not paths:
         return None
     for name, variable in TLS_VARIABLES.items():
@@ -127,12 +127,6 @@ def _tls(check: Checker, root: Mapping[str, Any], environ: Mapping[str, str], ba
             check.problem(f"/tls/{name}", f"missing (or set {variable})")
             return None
     return TlsFiles(paths["cert"], paths["key"], version)
-
-
-def resolve_path(base: Path, name: str) -> Path:
-    """Counted from the policy's folder, else from the working directory, as all paths of a policy."""
-    path = base / name
-    return Path(name) if not path.exists() and Path(name).exists() else path
 
 
 def _secrets(check: Checker, root: Mapping[str, Any], parties: int, party: int | None) -> tuple[bytes, ...]:

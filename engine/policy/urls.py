@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from engine.sources import DATABASE_KINDS, database_kind, redact, sqlite_path
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def resolve_sqlite(url: str, base: Path) -> str:
-    """The same URL with an absolute path; a relative one counts from ``base``, else from the working
-    directory.
-    """
-    path, _ = sqlite_path(url)
-    if not path or path == ":memory:" or Path(path).is_absolute():
-        return url
-    chosen = base / path
-    if not chosen.exists() and Path(path).exists():
-        chosen = Path(path)
-    query = url.partition("?")[2]
-    return f"sqlite://{chosen.resolve()}" + (f"?{query}" if query else "")
 
 
 def url_of_parts(parts: dict[str, Any]) -> str:
@@ -90,7 +75,6 @@ __all__ = [
     "is_loopback",
     "normalise_participant",
     "redact",
-    "resolve_sqlite",
     "sqlite_path",
     "url_of_parts",
 ]
