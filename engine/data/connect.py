@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from engine.data.drivers import missing
 from engine.data.problems import connect_problem, original, query_problem
 from engine.errors import DataError, PolicyError
 from engine.outputs import DatabaseOutput
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10
 SQLITE_BUSY = 10.0
-_PACKAGES = {"postgres": "psycopg2-binary", "mysql": "mysql-connector-python", "sqlite": "sqlite3"}
 
 
 class Database:
@@ -145,9 +145,7 @@ def _engine(spec: InputSpec | DatabaseOutput) -> Engine:
         url = url.set(drivername="mysql+mysqlconnector").difference_update_query(list(arguments))
         return create_engine(url, connect_args=arguments, **common)
     except (ImportError, NoSuchModuleError):
-        raise PolicyError(
-            f"{kind} needs the package {_PACKAGES[kind]}", hint=f"pip install {_PACKAGES[kind]}"
-        ) from None
+        raise missing(kind) from None
     except (ArgumentError, ValueError):
         hint = "percent-encode special characters of user and password, or use the object form of 'db'"
         raise DataError("the database URL cannot be understood", hint) from None

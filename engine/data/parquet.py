@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.data.drivers import missing
 from engine.data.files import BATCH, Limit, name_of
 from engine.data.table import Column, Rows, Table
-from engine.errors import DataError, PolicyError
+from engine.errors import DataError
 from engine.sources import FileSource
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ def read_parquet(file: FileSource, limit: Limit) -> Table:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise PolicyError(
-            f"reading {file.path} needs the package pyarrow", hint="pip install 'polytune[parquet]'"
-        ) from None
+        raise missing("parquet") from None
     try:
         with open(file.path, "rb") as stream, parquet.ParquetFile(stream) as opened:
             fields = list(opened.schema_arrow)

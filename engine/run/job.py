@@ -40,10 +40,15 @@ class Job:
 
 
 def prepare(policy: Policy) -> Job:
-    """Type-check the program and hold it against the policy; raises GarbleError or PolicyError."""
+    """Type-check the program and hold it against the policy; raises GarbleError or PolicyError.
+
+    The packages that the policy's databases and files need must be there.
+    """
+    from engine.data.drivers import require_drivers
     from engine.garble import check_program
     from engine.garble.types import show
 
+    require_drivers(policy.input, policy.outputs if policy.receives_output else ())
     typed = check_program(policy.program.source, policy.program.filename)
     function = typed.function(FUNCTION)
     parties = len(policy.participants)

@@ -219,7 +219,7 @@ def test_parquet_without_pyarrow(tmp_path: Path) -> None:
         check=False,
         env={"PYTHONPATH": ROOT},
     )
-    assert "PolicyError: reading a.parquet needs the package pyarrow" in done.stderr
+    assert "PolicyError: parquet needs the package pyarrow" in done.stderr
     assert PolicyError.exit_code == 3
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.integration.scene import TERMINATE, Process, Scene
+from tests.integration.scene import ROOT, TERMINATE, Process, Scene
 
 Make = Callable[..., Scene]
 
@@ -158,3 +159,17 @@ def test_paths_count_from_the_policy(scene: Make, tmp_path: Path) -> None:
     assert party.end() == 1
     name = "program.garble.rs"
     assert f"WARN polytune: program '{name}' was found in the working directory, not beside the policy" in party.log
+
+
+@pytest.mark.fault(28)
+def test_a_missing_driver_is_told_before_anything_starts(scene: Make, tmp_path: Path) -> None:
+    """A package that cannot be imported lies before the real one on the path."""
+    place = scene()
+    for name, package in (("mysql", "mysql-connector-python"), ("postgres", "psycopg2-binary")):
+        module = {"mysql": "mysql", "postgres": "psycopg2"}[name]
+        (folder := tmp_path / "shadow" / module).mkdir(parents=True)
+        (folder / "__init__.py").write_text("raise ImportError('not here')")
+        paths = os.pathsep.join([str(folder.parent), str(ROOT)])
+        place.change(0, input={"db": f"{name}://app:planted@localhost/x", "query": "SELECT 1"})
+        party = refused(place, config="policy0.json", PYTHONPATH=paths)
+        assert party.errors == f"Error: {name} needs the package {package}\nhint: pip install {package}\n"
