@@ -10,7 +10,6 @@ apply it; ``unreachable(input, outputs)`` names the databases that do not answer
 
 from __future__ import annotations
 
-from engine.data.constants import elements
 from engine.data.delivery import Delivery
 from engine.data.metadata import query_columns
 from engine.data.output import check_outputs, report_failure, write_outputs
@@ -19,7 +18,7 @@ from engine.data.result import Result, result_rows
 from engine.data.resume import Resume, resuming
 from engine.data.rows import EncodedRows, check_columns, encode_rows, encode_value
 from engine.data.snapshot import read_snapshot
-from engine.data.table import Column, Snapshot, Table
+from engine.data.table import Column, Rule, Snapshot, Table
 
 __all__ = [
     "Column",
@@ -27,11 +26,11 @@ __all__ = [
     "EncodedRows",
     "Result",
     "Resume",
+    "Rule",
     "Snapshot",
     "Table",
     "check_columns",
     "check_outputs",
-    "elements",
     "encode_rows",
     "encode_value",
     "query_columns",

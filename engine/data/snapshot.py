@@ -78,7 +78,7 @@ def read_snapshot(
         for name, constant in wanted.items():
             if isinstance(constant, (RowCount, MaxBytes)):
                 values[name] = consts.of_value(name, constant, declared[name], spec.literal)
-        return Snapshot(Table((), (), 0), _ordered(values, declared), spec.label, "", "", tuple(warnings))
+        return Snapshot(Table((), (), count), _ordered(values, declared), spec.label, "", "", tuple(warnings))
     if not spec.db:
         table = read_table(spec, Limit(spec.max_rows, policy.limits.rows))
         table, rules = _with_rules(table, spec, warnings)

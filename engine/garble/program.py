@@ -24,7 +24,7 @@ from engine.garble.nesting import Stage, large_programs
 from engine.garble.panics import PANIC_BITS, Subjects, read_panic
 from engine.garble.parser import parse
 from engine.garble.suggestions import did_you_mean
-from engine.garble.types import ArrayT
+from engine.garble.types import ArrayT, NamedT, TupleT, is_octets
 from engine.values import BoolType, IntType, Literal, Type, decode, encode, from_json, to_json
 
 MAX_NAMED = 8  # parameters that a message lists
@@ -166,6 +166,20 @@ class TypedProgram:
             if size[0] == "external":
                 found[size[1], size[2]] = parameter.name
         return found
+
+    def text_fields(self, function: str = "main", party: int = 0) -> list[bool] | dict[str, bool]:
+        """Which columns of a party's rows are ``[u8; N]``: by place, or by lower-case name of the field of a struct."""
+        parameters = self.function(function).parameters
+        type_ = parameters[min(party, len(parameters) - 1)].type
+        if isinstance(type_, ArrayT) and is_one_array(self.function(function)):
+            type_ = type_.element
+        if isinstance(type_, ArrayT) and not is_octets(type_):
+            type_ = type_.element
+        if isinstance(type_, TupleT):
+            return [is_octets(item) for item in type_.items]
+        if isinstance(type_, NamedT) and not type_.is_enum:
+            return {name.lower(): is_octets(item) for name, item in self.definitions.structs[type_.name].items()}
+        return [is_octets(type_)]
 
     def signature(self, function: str = "main", consts: Mapping[str, Mapping[str, Any]] | None = None) -> Signature:
         """What goes in and comes out, for values of the external constants: quick, nothing is compiled."""

@@ -61,6 +61,11 @@ class ErrorT:
     """The type of something already reported; agrees with everything."""
 
 
+def is_octets(type_: T) -> bool:
+    """True for ``[u8; N]``."""
+    return isinstance(type_, ArrayT) and type_.element == U8
+
+
 class Var:
     """The type of unsuffixed literals until the context decides.
 

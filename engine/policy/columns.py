@@ -101,8 +101,6 @@ def _form(check: Checker, value: Mapping[str, Any], place: str) -> tuple[str, in
     if not re.fullmatch(r"[0-9]{1,3}", digits) or not bounds[0] <= int(digits) <= bounds[1]:
         check.problem(child(place, "as"), f"{form}: takes a number from {bounds[0]} to {bounds[1]}")
         return "", 0
-    if form == "hash":
-        check.problem(child(place, "as"), "not supported yet")
     return form, int(digits)
 
 

@@ -65,6 +65,7 @@ def _others(job: Job) -> tuple[str, ...]:
         f"the terms of the run: the parties and their addresses, the program (sha256 {policy.program.sha256[:12]}...), "
         "who leads and who receives the result",
         f"the type of your input, {job.schema}; with the constants it says how many rows of which size you bring",
+        "what is done to texts before they become bytes: hash:N, normal form and case of each column",
         "the size of the circuit, which follows from the program and all constants",
         "what this machine offers: memory (limits.memory), threads, sizes of messages, measured speed of the links",
         "when you take part, how long your steps take, how many bytes you send, and that a run failed",

@@ -1,7 +1,8 @@
 """What a party offers to the others for a run: memory, threads, sizes of messages, and its links as it measured them.
 
 Offers travel with the constants and are part of the summary, so everybody computes the same plan from the same offers
-(:mod:`engine.run.plan`). They say nothing about data. A wrong offer costs time or ends the run, never security.
+(:mod:`engine.run.plan`). They say nothing about data but how texts become bytes (:mod:`engine.run.rowterms`). A wrong
+offer costs time or ends the run, never security.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from engine.policy import Limits
 from engine.resources import resident_memory
+from engine.run.rowterms import RowTerms, parse_terms
 from engine.transport.http.wire import CHUNK, MAX_CHUNK, ApiError
 
 _LARGEST = 1 << 62
@@ -32,6 +34,7 @@ class Offer:
     """``memory``: bytes that the protocol may take; ``limit``: the bound of the policy that this is the rest of.
 
     Both None: the party says nothing about memory. ``links``: the measured ones only, by number of the peer.
+    ``rows``: how it makes bytes of its texts.
     """
 
     memory: int | None = None
@@ -39,6 +42,7 @@ class Offer:
     threads: int = 1
     chunk: int = CHUNK
     links: Mapping[int, Link] = field(default_factory=dict)
+    rows: RowTerms = field(default_factory=RowTerms)
 
     @classmethod
     def own(cls, limits: Limits, threads: int, links: Mapping[int, Link]) -> Offer:
@@ -54,7 +58,8 @@ class Offer:
             for peer, link in sorted(self.links.items())
         }
         memory = {} if self.memory is None else {"memory": self.memory, "limit": self.limit}
-        return {**memory, "threads": self.threads, "chunk": self.chunk, "links": links}
+        rows = {"rows": self.rows.to_json()} if self.rows.nonce else {}
+        return {**memory, "threads": self.threads, "chunk": self.chunk, "links": links, **rows}
 
 
 def parse_offer(raw: Any, sender: int, parties: int) -> Offer:
@@ -75,7 +80,11 @@ def parse_offer(raw: Any, sender: int, parties: int) -> Offer:
     names = {f"PARTY_{peer}": peer for peer in range(parties) if peer != sender}
     if not links.keys() <= names.keys():
         raise ApiError("bad_request", "offer.links names a party that is none")
-    return Offer(memory, limit, threads, chunk, {names[name]: _link(link) for name, link in links.items()})
+    try:
+        rows = parse_terms(raw.get("rows"))
+    except ValueError as error:
+        raise ApiError("bad_request", f"offer.{error}") from None
+    return Offer(memory, limit, threads, chunk, {names[name]: _link(link) for name, link in links.items()}, rows)
 
 
 def _link(raw: Any) -> Link:

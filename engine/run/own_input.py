@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from engine import redaction
 from engine.errors import DataError
 from engine.run.job import FUNCTION, Job
+from engine.run.rowterms import check_collisions
 from engine.values import Type, from_json
 
 if TYPE_CHECKING:
@@ -19,16 +21,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("polytune")
 
 
-def row_count(job: Job, snapshot: Snapshot) -> int:
-    """How many rows the own input has, or elements its literal."""
-    from engine.data import elements
+def encode_input(job: Job, program: Program | Signature, snapshot: Snapshot, key: bytes | None = None) -> np.ndarray:
+    """Own rows as input bits, uint8 of 0/1; raises DataError naming rows and columns.
 
-    spec = job.policy.input
-    return snapshot.rows.count if spec is None or spec.literal is None else elements(spec.literal)
-
-
-def encode_input(job: Job, program: Program | Signature, snapshot: Snapshot) -> np.ndarray:
-    """Own rows as input bits, uint8 of 0/1; raises DataError naming rows and columns."""
+    ``key`` is that of hashed columns in the run; without one, as for a check beforehand, it is random.
+    """
     policy = job.policy
     parameter, name = program.parameter_types[policy.party], program.parameter_names[policy.party]
     if policy.input is None:
@@ -47,7 +44,8 @@ def encode_input(job: Job, program: Program | Signature, snapshot: Snapshot) -> 
     if policy.input.literal is not None:
         encoded = _encode_literal(policy.input.literal, parameter, options)
     else:
-        encoded = _encode_table(job, parameter, snapshot, options)
+        check_collisions(snapshot.rules, program.parameter_types)
+        encoded = _encode_table(job, parameter, snapshot, {**options, "key": key or secrets.token_bytes(32)})
     for warning in encoded.warnings:
         log.warning("%s", warning)
     if encoded.sorted:

@@ -29,6 +29,7 @@ from engine.run.job import Job
 from engine.run.own_input import encode_input
 from engine.run.peers import Peers
 from engine.run.record import Run
+from engine.run.rowterms import hash_key
 from engine.run.service import PartyService
 from engine.run.terms import proposal
 from engine.run.watch import Watch
@@ -372,10 +373,11 @@ class Party:
         peers.abort(error, sorted(peers.told - {*source}))
 
     def _common(self, context: steps.Context, snapshot: Any) -> Any:
-        steps.exchange_constants(context, snapshot.constants)
+        steps.exchange_constants(context, snapshot)
         program = steps.compile_circuit(context)
         plan = steps.plan_protocol(context, program)
-        bits = encode_input(self.job, program, snapshot)
+        key = hash_key(self.policy, context.run.run_id, steps.row_terms(context.run))
+        bits = encode_input(self.job, program, snapshot, key)
         preflight(self.policy, program.result_type, strict=self.outlet.strict)
         steps.agree(context, program, plan)
         output = steps.compute(context, program, plan, bits)

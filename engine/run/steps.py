@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +20,10 @@ from engine.run.consent import check_rows
 from engine.run.deliver import Outlet
 from engine.run.job import FUNCTION, Job
 from engine.run.offers import Offer
-from engine.run.own_input import row_count
 from engine.run.peers import Peers
 from engine.run.probe import measure
 from engine.run.record import Run
+from engine.run.rowterms import RowTerms, check_terms, own_terms
 from engine.run.terms import ENGINE
 from engine.transport import Channel
 from engine.transport.http import HttpLink
@@ -66,7 +66,7 @@ def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
         log.info("Connecting to input db at %s..." if spec.db else "Reading input from %s...", spec.label)
     progress(0.0)
     snapshot = read_snapshot(policy, job.declared, progress)
-    check_rows(policy, row_count(job, snapshot))
+    check_rows(policy, snapshot.rows.count)
     progress(1.0)
     for warning in snapshot.warnings:
         log.warning("%s", warning)
@@ -80,19 +80,23 @@ def load(job: Job, progress: Callable[[float], None]) -> Snapshot:
 # -- constants -------------------------------------------------------------------------------------------------------
 
 
-def own_offer(context: Context) -> Offer:
-    """What this party offers now. Links are measured unless k is fixed: nothing else depends on them."""
+def own_offer(context: Context, snapshot: Snapshot) -> Offer:
+    """What this party offers now, and how it makes bytes of its texts.
+
+    Links are measured unless k is fixed: nothing else depends on them.
+    """
     run, policy = context.run, context.job.policy
     links = {} if run.proposal["security"]["k"] else measure(run, context.peers)
-    return Offer.own(policy.limits, context.threads, links)
+    rows = own_terms(context.job, snapshot.rules, [column.name for column in snapshot.rows.columns])
+    return replace(Offer.own(policy.limits, context.threads, links), rows=rows)
 
 
-def exchange_constants(context: Context, own: dict[str, Any]) -> None:
+def exchange_constants(context: Context, snapshot: Snapshot) -> None:
     """Send own constants and the own offer to all, wait for theirs (exactly n sets), check the types."""
     run, peers, job = context.run, context.peers, context.job
     context.progress("constants", 0.0)
-    offer = own_offer(context)
-    table = {name: {"type": str(job.declared[name]), "value": value} for name, value in own.items()}
+    offer = own_offer(context, snapshot)
+    table = {name: {"type": str(job.declared[name]), "value": value} for name, value in snapshot.constants.items()}
     run.put_constants(run.party, table, offer)
     body = {"run_id": run.run_id, "consts": table, "offer": offer.to_json()}
     join = job.policy.timeouts.join
@@ -115,8 +119,15 @@ def exchange_constants(context: Context, own: dict[str, Any]) -> None:
     )
     for peer in run.others:
         check_constants(job, peer, run.constants[peer])
+    for warning in check_terms(job, row_terms(run)):
+        log.warning("%s", warning)
     run.enter("CONSTS")
     context.progress("constants", 1.0)
+
+
+def row_terms(run: Run) -> dict[int, RowTerms]:
+    """How each party makes bytes of its texts."""
+    return {party: run.offers[party].rows for party in range(run.parties)}
 
 
 def _log_missing(run: Run) -> None:
