@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -76,23 +77,34 @@ def report(policy: Policy, run_id: str, error: PolytuneError) -> None:
 
 def deliver(context: Context, program: Program, bits: np.ndarray) -> Result:
     """Open the output bits and write the result; returns it. Raises GarblePanic, DataError or ResourceError."""
-    from engine.data import Delivery, Result, write_outputs
+    from engine.data import Result
 
-    policy, outlet = context.job.policy, context.outlet
     context.progress("output", OPENED)
     result = Result(program.result_type, program.value_bits(bits))
-    if policy.outputs:
-        delivery = Delivery(
-            context.run.run_id,
-            outlet.state_dir,
-            str(policy.path),
-            outlet.stdout,
-            lambda done: context.progress("output", OPENED + (1 - OPENED) * done),
-            outlet.stop,
-        )
-        log.info("MPC Output: %d rows", write_outputs(policy.outputs, result, delivery))
-    else:
-        log.info("MPC Output: %d rows", len(result))
-        log.warning("No 'output' and/or 'output_db' specified in the policy, dropping %d rows", len(result))
+    write_result(
+        context.job.policy,
+        context.outlet,
+        result,
+        context.run.run_id,
+        lambda done: context.progress("output", OPENED + (1 - OPENED) * done),
+    )
     context.progress("output", 1.0)
     return result
+
+
+def write_result(
+    policy: Policy,
+    outlet: Outlet,
+    result: Result,
+    run_id: str,
+    progress: Callable[[float], None] = lambda done: None,
+) -> None:
+    """Write a result to the outputs of a policy; raises DataError or ResourceError, which name the recovery file."""
+    from engine.data import Delivery, write_outputs
+
+    if not policy.outputs:
+        log.info("MPC Output: %d rows", len(result))
+        log.warning("No 'output' and/or 'output_db' specified in the policy, dropping %d rows", len(result))
+        return
+    delivery = Delivery(run_id, outlet.state_dir, str(policy.path), outlet.stdout, progress, outlet.stop)
+    log.info("MPC Output: %d rows", write_outputs(policy.outputs, result, delivery))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,28 +16,60 @@ FILE_NAME = re.compile(r"[\w./~-]*\.[A-Za-z]\w*")  # no literal looks like this
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("program", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("program", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @click.option("--function", default="main", show_default=True, metavar="NAME", help="Public function to run.")
 @click.option("--const", "consts", multiple=True, metavar="PARTY::NAME=VALUE", help="Value of an external constant.")
 @click.option("--check-joins", is_flag=True, help="Panic where an input of a join is not strictly ascending.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "-c",
+    "--config",
+    "configs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="POLICY",
+    help="Policy of a party; one for each of them, instead of PROGRAM and ARGs.",
+)
+@click.option("--write-check", is_flag=True, help="With --config: only try the outputs, which changes nothing.")
+@click.option("--write", is_flag=True, help="With --config: write the result as a run would.")
+@click.option("--strict", is_flag=True, help="With --config: as for 'serve'.")
+@click.option(
+    "--state-dir", type=click.Path(file_okay=False, path_type=Path), help="With --config and --write: as for 'serve'."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
-    program: Path,
+    program: Path | None,
     args: tuple[str, ...],
     function: str,
     consts: tuple[str, ...],
     check_joins: bool,
     as_json: bool,
+    configs: tuple[Path, ...],
+    **job_options: Any,
 ) -> None:
     """Evaluate PROGRAM without encryption. Each ARG is a literal, or a file that holds one, in party order.
 
-    Exit status: 0 for a value, 1 panic, 3 an error in the program, 4 an error in an argument.
+    With --config for every party: the whole job without encryption. The rows of all parties are read by their policies,
+    the result is printed, and written only with --write.
+
+    Exit status: 0 for a value, 1 panic, 3 an error in the program or a policy, 4 an error in an argument, in rows, or
+    in an output, 5 policies that do not fit each other.
     """
     import engine
 
+    if configs:
+        if program is not None:
+            raise click.UsageError("give either a program or --config, not both")
+        from polytune_cli.plain_job import run
+
+        run(ctx, configs, JobOptions(as_json=as_json or bool(getattr(ctx.obj, "json", False)), **job_options))
+        return
+    if program is None:
+        raise click.UsageError("Missing argument 'PROGRAM' (or --config for every party)")
+    if any(job_options.values()):
+        raise click.UsageError("--write-check, --write, --strict and --state-dir need --config")
     as_json = as_json or bool(getattr(ctx.obj, "json", False))
     values = read_constants(consts)
     try:
@@ -52,6 +85,17 @@ def command(
     for name in unsorted_tables(source, compiled, arguments):
         click.echo(f"note: `{name}` is not in strictly ascending order of its keys; a join may miss matches", err=True)
     click.echo(json.dumps({"ok": result}) if as_json else result)
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """Options of ``eval --config``."""
+
+    as_json: bool
+    write_check: bool
+    write: bool
+    strict: bool
+    state_dir: Path | None
 
 
 def unsorted_tables(source: str, compiled: Any, arguments: list[str]) -> list[str]:
