@@ -50,7 +50,7 @@ def as_answers() -> Iterator[None]:
     try:
         yield
     except QuotaUsed as error:
-        raise ApiError("not_allowed", error.message) from None
+        raise ApiError("not_allowed", error.message, limit="consent.max_runs") from None
     except IdUsed as error:
         raise ApiError("run_over", error.message, result="aborted", hint=error.hint) from None
     except ResourceError as error:
@@ -78,7 +78,7 @@ class Gate:
         self._start = start
         self._drop = drop
         self._changed = threading.Condition()
-        self._waiting: dict[str, tuple[Run, Pending]] = {}
+        self._waiting: dict[str, tuple[Run, Pending, threading.Timer]] = {}
         self._refusals: OrderedDict[str, tuple[Any, str]] = OrderedDict()
 
     # -- what the leader's request meets ---------------------------------------------------------------------------
@@ -87,14 +87,15 @@ class Gate:
         """Raise ApiError when ``sender`` may not start runs with this party."""
         allowed = self._consent.leaders
         if allowed is not None and sender not in allowed:
-            raise ApiError("not_allowed", f"party {sender} may not start runs with this party (consent.leaders)")
+            text = f"party {sender} may not start runs with this party (consent.leaders)"
+            raise ApiError("not_allowed", text, limit="consent.leaders")
 
     def check_refused(self, run_id: str, body: dict[str, Any]) -> None:
         """Raise ApiError when this very proposal was declined before."""
         with self._changed:
             proposal, reason = self._refusals.get(run_id, (None, ""))
         if proposal == body:
-            raise ApiError("not_allowed", reason)
+            raise ApiError("not_allowed", reason, limit="consent.ask")
 
     def arrive(self, run: Run) -> None:
         """A run that fits: it begins, or it waits for approval. Raises ApiError when it must not begin."""
@@ -107,13 +108,13 @@ class Gate:
         seconds = self._policy.timeouts.join
         now = time.time()
         pending = Pending(run.run_id, self._policy.leader, now, now + seconds)
-        with self._changed:
-            self._waiting[run.run_id] = run, pending
-            self._changed.notify_all()
-        log.warning(WAITING_LINE, run.run_id, self._policy.leader, seconds, run.run_id)
         late = f"nobody approved the run within {seconds:g} s (consent.ask, timeouts.join)"
         timer = threading.Timer(seconds, self._decline, [run.run_id, late])
         timer.daemon = True
+        with self._changed:
+            self._waiting[run.run_id] = run, pending, timer
+            self._changed.notify_all()
+        log.warning(WAITING_LINE, run.run_id, self._policy.leader, seconds, run.run_id)
         timer.start()
 
     def answer(self, run: Run, body: dict[str, Any], seconds: float) -> bool:
@@ -139,13 +140,13 @@ class Gate:
     def pending(self) -> list[Pending]:
         """Runs that wait for approval, the oldest first."""
         with self._changed:
-            return [pending for _, pending in self._waiting.values()]
+            return [pending for _, pending, _ in self._waiting.values()]
 
     def wait_pending(self, seconds: float) -> list[Pending]:
         """The same, as soon as there is one or ``seconds`` are over."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._waiting), seconds)
-            return [pending for _, pending in self._waiting.values()]
+            return [pending for _, pending, _ in self._waiting.values()]
 
     def approve(self, run_id: str) -> None:
         """Let a waiting run begin; raises RunError when there is none with this id, or it must not begin any more."""
@@ -183,7 +184,11 @@ class Gate:
         with self._changed:
             found = self._waiting.pop(run_id, None)
             self._changed.notify_all()
-        return None if found is None else found[0]
+        if found is None:
+            return None
+        run, _, timer = found
+        timer.cancel()
+        return run
 
     def _decline(self, run_id: str, reason: str) -> bool:
         run = self._take(run_id)

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ResourceError, RunError
@@ -127,7 +127,7 @@ class Ledger:
             with locked(self.path.with_suffix(".lock")):
                 self._read()
                 change()
-                runs = {run_id: asdict(entry) for run_id, entry in self._runs.items()}
+                runs = {run_id: vars(entry) for run_id, entry in self._runs.items()}
                 content = {"version": 1, "counted": self._counted, "runs": runs}
                 write_whole(self.path, json.dumps(content, separators=(",", ":")).encode())
         except OSError as error:

@@ -21,9 +21,11 @@ ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
 
 
 @contextlib.contextmanager
-def asking(gate: Gate, wanted: bool) -> Iterator[None]:
-    """Ask about every run that waits meanwhile, if ``wanted`` and if there is somebody to ask."""
-    if not wanted or not sys.stdin.isatty():
+def asking(gate: Gate, elsewhere: bool) -> Iterator[None]:
+    """Ask about every run that waits meanwhile, if there is somebody to ask; ``elsewhere``: others can approve, too."""
+    if not sys.stdin.isatty():
+        if not elsewhere:
+            log.warning("consent.ask: without a terminal or --admin-port nobody can approve a run; all will be refused")
         yield
         return
     over = threading.Event()

@@ -253,13 +253,17 @@ class _Process:
         log.info("listening on %s", self._listener)
         self._listener.start()
         try:
-            party = self._party
-            ask = party.policy.consent.ask and not party.policy.is_leader
             desk = self._desk.open() if self._desk is not None else contextlib.nullcontext()
-            with desk, asking(party.service.gate, ask):
+            with desk, self._approval():
                 self._run()
         finally:
             self._listener.stop()
+
+    def _approval(self) -> contextlib.AbstractContextManager[None]:
+        policy = self._party.policy
+        if not policy.consent.ask or policy.is_leader:
+            return contextlib.nullcontext()
+        return asking(self._party.service.gate, self._desk is not None)
 
     def _run(self) -> None:
         restore = self._catch_signals()

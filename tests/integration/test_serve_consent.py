@@ -101,6 +101,36 @@ def test_a_leader_that_lies_is_found_by_the_others(scene: Make, hands: list[Lead
     assert not leader.got("msg")
 
 
+@pytest.mark.fault(23)
+def test_another_version_is_exit_1_and_says_what_to_do(scene: Make, hands: list[Leader]) -> None:
+    place = scene()
+    other = Leader(place, 1)
+    hands.append(other)
+    answers = {"protocol": [2], "party": 1}, {"protocol": [1], "engine": "apg/9", "party": 1}
+    texts = "peer speaks protocol 2, this is 1; upgrade party 1 or", "peer computes with engine apg/9, this is apg/1"
+    for answer, text in zip(answers, texts):
+        other.version = lambda answer=answer: answer  # type: ignore[method-assign]
+        leader = place.start(0)
+        assert leader.end() == 1
+        assert text in leader.log
+        assert leader.errors == "Error: Some participants are missing, aborting...\n"
+    assert not other.received
+
+
+@pytest.mark.defect("D9")
+def test_constants_that_the_program_does_not_use_are_dropped_with_a_warning(scene: Make) -> None:
+    place = scene()
+    for party in (0, 1):
+        place.change(party, constants={"ROWS": {"rows": True}, "UNUSED": "SELECT 7"})
+    contributor = place.start(1, "--runs", "1")
+    leader = place.start(0)
+    assert (leader.end(), contributor.end()) == (0, 0)
+    assert place.results == [36, 0]
+    for party in (leader, contributor):
+        assert "WARN polytune: constant 'UNUSED' is not used by the program and was dropped" in party.log
+    assert all("UNUSED" not in json.dumps(entry) for entry in audit(place))
+
+
 # -- limits, restarts, the audit log -------------------------------------------------------------------------------
 
 
@@ -194,6 +224,7 @@ def test_a_run_that_nobody_approves_ends_for_all(scene: Make) -> None:
     assert "party 1 asks its operator; waiting up to 60 s (timeouts.join)" in leader.log
     assert "party 1 refused: nobody approved the run within 1 s (consent.ask, timeouts.join)" in leader.log
     assert re.search(r"run \S+ of party 0 waits for approval \(at most 1 s\): polytune approve ", first.log)
+    assert "WARN polytune: consent.ask: without a terminal or --admin-port nobody can approve a run" in first.log
     second.wait_for("failed: party 0 aborted the run: refused")
     second.wait_for(IDLE, 2)
     assert "Accepted" not in first.log
