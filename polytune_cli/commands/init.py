@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from polytune_cli.commands.keygen import DAYS, write_pair
+
+if TYPE_CHECKING:
+    from engine.transport.certificates import NewCertificate
 
 MOST_PARTIES = 16
 
@@ -23,33 +28,36 @@ MOST_PARTIES = 16
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(ctx: click.Context, directory: Path, parties: int, rows: int, seed: int, as_json: bool) -> None:
-    """Make a folder to start from: policies with comments, a program, data, a compose file, a template of .env.
+    """Make a folder to start from: policies with comments, keys, a program, data, a compose file, .env.
 
     The folder works as it stands: a town and a care office join their registers of people who do not exist. Change it
     step by step into your own. Files that exist are never overwritten.
     """
+    from engine.transport.certificates import make_certificate
     from polytune_cli.init import project
 
     port = project.FIRST_PORT
-    urls = [f"http://localhost:{port + party}" for party in range(parties)]
-    texts = {project.policy_name(party): project.policy(party, urls) for party in range(parties)}
+    urls = [f"https://localhost:{port + party}" for party in range(parties)]
+    keys = [make_certificate(f"polytune party {p}", ["localhost", f"party{p}"], DAYS) for p in range(parties)]
+    fingerprints = [key.fingerprint for key in keys]
+    texts = {project.policy_name(party): project.policy(party, urls, fingerprints) for party in range(parties)}
     texts[project.PROGRAM] = project.program(parties)
-    texts["compose.yml"] = project.compose(parties, "http")
+    texts["compose.yml"] = project.compose(parties)
     texts[".env.example"] = project.env_example(urls)
     texts[".gitignore"] = ".env\nkeys/\n"
-    _write(directory, texts, parties, rows, seed)
+    _write(directory, texts, keys, rows, seed)
     if as_json or getattr(ctx.obj, "json", False):
         click.echo(json.dumps({"ok": True, "folder": str(directory), "files": sorted(texts), "parties": parties}))
         return
     _tell(directory, parties)
 
 
-def _write(directory: Path, texts: dict[str, str], parties: int, rows: int, seed: int) -> None:
+def _write(directory: Path, texts: dict[str, str], keys: list[NewCertificate], rows: int, seed: int) -> None:
     """Write all or, when anything is there already, nothing. Raises ResourceError."""
     from engine.errors import ResourceError
     from engine.files import write_whole
 
-    taken = [name for name in (*texts, "data") if (directory / name).exists()]
+    taken = [name for name in (*texts, "data", "keys") if (directory / name).exists()]
     if taken:
         raise ResourceError(
             f"{directory / taken[0]} exists; nothing was written", "name another folder, or an empty one", code="exists"
@@ -58,7 +66,9 @@ def _write(directory: Path, texts: dict[str, str], parties: int, rows: int, seed
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             write_whole(directory / name, text.encode(), mode=0o644, replace=False)
-        _write_data(directory / "data", parties, rows, seed)
+        for party, key in enumerate(keys):
+            write_pair(directory / "keys", party, key.key, key.certificate)
+        _write_data(directory / "data", len(keys), rows, seed)
     except OSError as error:
         reason = (error.strerror or "error").lower()
         raise ResourceError(f"cannot write to {directory}: {reason}", "name another folder") from None

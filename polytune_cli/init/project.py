@@ -54,8 +54,8 @@ def program(parties: int) -> str:
     return source.replace("    let mut counts", f"    let mut threshold = {names[0]};\n{highest}    let mut counts", 1)
 
 
-def policy(party: int, urls: Sequence[str], fingerprints: Sequence[str] = ()) -> str:
-    """The policy of a party with comments; with ``fingerprints`` of all parties it uses TLS."""
+def policy(party: int, urls: Sequence[str], fingerprints: Sequence[str]) -> str:
+    """The policy of a party with comments; ``fingerprints`` are those of all parties' certificates."""
     everybody = roles(len(urls))
     role = everybody[party]
     texts = {
@@ -68,14 +68,9 @@ def policy(party: int, urls: Sequence[str], fingerprints: Sequence[str] = ()) ->
         "DATABASE": role.database,
         "QUERY": role.query,
         "CONSTANTS": ", ".join(f'"{name}": {value}' for name, value in role.constants),
-        "IDENTITIES": "",
-        "TLS": "",
+        "IDENTITIES": ",\n".join(f'    "{text}"' for text in fingerprints),
         "OUTPUT": _OUTPUT if party == 0 else "",
     }
-    if fingerprints:
-        listed = ",\n".join(f'    "{text}"' for text in fingerprints)
-        texts["IDENTITIES"] = _IDENTITIES.format(listed)
-        texts["TLS"] = _TLS.format(party=party)
     return _filled("policy.jsonc", texts)
 
 
@@ -86,17 +81,6 @@ _OUTPUT = """,
     "setup": "DELETE FROM results",
     "query": "INSERT INTO results (joined) VALUES ($1)"
   }"""
-_IDENTITIES = """
-  // Fingerprints of the parties' certificates: whoever presents another one gets nothing. In earnest every party
-  // makes its own key (polytune keygen) and tells the others its fingerprint in a way that nobody can tamper with.
-  "identities": [
-{}
-  ],
-"""
-_TLS = """
-  // The key is a secret; it never leaves this machine.
-  "tls": {{"cert": "keys/p{party}.crt", "key": "keys/p{party}.key"}},
-"""
 
 
 def policy_name(party: int) -> str:
@@ -109,16 +93,13 @@ def url_variable(party: int) -> str:
     return f"PARTY_{party}_URL"
 
 
-def compose(parties: int, scheme: str) -> str:
+def compose(parties: int) -> str:
     """The compose file: every party in a container of its own."""
-    environment = {url_variable(p): f"{scheme}://party{p}:8000" for p in range(parties)}
+    environment = {url_variable(p): f"https://party{p}:8000" for p in range(parties)}
     environment |= {role.variable: f"sqlite://data/{role.database}.sqlite" for role in roles(parties)}
     environment["RESULT_DB"] = "sqlite://data/results.sqlite"
     lines = [f"    {name}: ${{{name}:-{value}}}" for name, value in environment.items()]
     lines.append("    DB_PASSWORD: ${DB_PASSWORD:-}")
-    if scheme == "http":
-        lines.append("    # Plain HTTP between the containers: for a test only.")
-        lines.append('    POLYTUNE_SERVE_ALLOW_INSECURE: "1"')
     services = []
     for party in range(parties):
         wait = ', "--wait-peers", "60"' if party == 0 else ""

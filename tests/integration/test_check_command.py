@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -121,6 +122,38 @@ def test_every_peer_has_a_line(scene: Make) -> None:
     place.change(0, participants=place.urls)
     alone = place.run("check", "--config", "policy3.json", "--peers")
     assert alone.end() == 1 and f"FAIL  party 0     {place.urls[0]}/: refused: nobody listens there" in alone.log
+
+
+def test_keys_that_end_soon_and_a_party_with_another_certificate(scene: Make) -> None:
+    place = scene()
+    fingerprints = []
+    for name, days in (("0", "10"), ("1", "400"), ("2", "400")):
+        made = place.run("keygen", "--party", name, "--days", days, "--out", "keys", "--json")
+        fingerprints.append(json.loads(made.log)["fingerprint"])
+    urls = [url.replace("http:", "https:") for url in place.urls]
+    for party in (0, 1):
+        files = {"cert": f"keys/p{party}.crt", "key": f"keys/p{party}.key"}
+        place.change(party, participants=urls, identities=fingerprints[:2], tls=files)
+    place.start(1)
+    found = report(party := place.run("check", "--config", "policy0.json", "--peers", "--json"))
+    assert party.end() == 0, found
+    assert "transport: TLS between all parties" in found["ok lines"]
+    (warning,) = found["warning lines"]
+    assert re.fullmatch(r"keys: the own certificate \S+/keys/p0\.crt expires on \d{4}-\d\d-\d\d, in \d days", warning)
+    assert any(line.startswith("keys: ") and fingerprints[0] in line for line in found["ok lines"])
+
+    place.change(0, identities=[fingerprints[0], fingerprints[2]])
+    found = report(party := place.run("check", "--config", "policy0.json", "--peers", "--json"))
+    assert party.end() == 5
+    (problem,) = found["failed lines"]
+    assert f"party 1 presented {fingerprints[1]}" in problem and fingerprints[2] in problem
+
+    place.change(0, identities=[fingerprints[2], fingerprints[1]])
+    party = place.run("check", "--config", "policy0.json")
+    assert party.end() == 5 and "FAIL  keys" in party.log
+    (place.folder / "keys" / "p0.key").chmod(0o644)
+    party = place.run("check", "--config", "policy0.json")
+    assert party.end() == 6 and "p0.key has mode 644, need 600" in party.log
 
 
 @pytest.mark.servers

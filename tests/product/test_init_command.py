@@ -38,10 +38,11 @@ def test_the_folder_passes_check_and_runs_as_it_stands(tmp_path: Path, parties: 
     for party in range(parties):
         checked = polytune(tmp_path, "check", "-c", f"job/policy{party}.jsonc", "--db")
         assert checked.returncode == 0, checked.stdout + checked.stderr
-        assert "WARN" not in checked.stdout
+        assert "WARN" not in checked.stdout and "TLS between all parties" in checked.stdout
+        assert (folder / "keys" / f"p{party}.key").stat().st_mode & 0o777 == 0o600
 
     # The ports of the files may be in use here; the policies take others from the environment.
-    urls = {f"PARTY_{p}_URL": f"http://localhost:{port}" for p, port in enumerate(free_ports(parties))}
+    urls = {f"PARTY_{p}_URL": f"https://localhost:{port}" for p, port in enumerate(free_ports(parties))}
     others = [Process(folder, f"p{p}", ["serve", "-c", f"policy{p}.jsonc"], urls) for p in range(1, parties)]
     try:
         for other in others:
@@ -70,6 +71,7 @@ def test_every_file_says_what_it_is_for_and_holds_no_key(tmp_path: Path, capsys:
     assert run(["init", str(tmp_path / "job"), "--parties", "3", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["ok"] and told["parties"] == 3
+    assert "keys/" in (tmp_path / "job" / ".gitignore").read_text().splitlines()
     for name in told["files"]:
         text = (tmp_path / "job" / name).read_text()
         assert "@" not in re.sub(r"\w*:\$\{DB_PASSWORD\}@", "", text), name  # every placeholder is filled in
@@ -79,16 +81,17 @@ def test_every_file_says_what_it_is_for_and_holds_no_key(tmp_path: Path, capsys:
 
 @pytest.mark.parametrize("parties", [2, 3])
 def test_the_compose_file_starts_the_policies(parties: int) -> None:
-    services = yaml.safe_load(project.compose(parties, "http"))["services"]
+    services = yaml.safe_load(project.compose(parties))["services"]
     assert list(services) == [f"party{party}" for party in range(parties)]
-    urls = [f"http://localhost:{8000 + party}" for party in range(parties)]
-    used = {name for party in range(parties) for name in re.findall(r"\"\$\{(\w+)", project.policy(party, urls))}
+    urls = [f"https://localhost:{8000 + party}" for party in range(parties)]
+    policies = "".join(project.policy(party, urls, ["sha256:0"]) for party in range(parties))
+    used = set(re.findall(r"\"\$\{(\w+)", policies))
     for party in range(parties):
         command, environment = services[f"party{party}"]["command"], services[f"party{party}"]["environment"]
         assert command[:3] == ["serve", "--config", f"/job/policy{party}.jsonc"]
-        assert environment[f"PARTY_{party}_URL"] == f"${{PARTY_{party}_URL:-http://party{party}:8000}}"
+        assert environment[f"PARTY_{party}_URL"] == f"${{PARTY_{party}_URL:-https://party{party}:8000}}"
         assert used <= set(environment)
-        assert environment["POLYTUNE_SERVE_ALLOW_INSECURE"] == "1"
+        assert not [name for name in environment if "INSECURE" in name]
 
 
 def test_the_program_of_many_parties_takes_the_highest_threshold() -> None:
