@@ -69,6 +69,8 @@ _MYSQL = {
 }
 _MYSQL_BINARY_CHARSET = 63
 _MYSQL_ENUM_FLAG, _MYSQL_SET_FLAG = 256, 2048
+#: Integers that every driver gives as int (BIT is none of them).
+_PLAIN = ("TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "YEAR", "OID")
 _PYTHON: dict[type, tuple[str, str]] = {
     int: ("integer", "INTEGER"),
     str: ("text", "TEXT"),
@@ -142,6 +144,8 @@ def normalise(columns: tuple[Column, ...], rows: Sequence[Sequence[Any]]) -> Seq
     """Rows with the drivers' own kinds of values replaced: memoryview and bytearray become bytes, or text."""
     convert: list[tuple[int, Any]] = []
     for number, column in enumerate(columns):
+        if column.family in ("bool", "numeric", "real", "date", "time", "uuid") or column.type_name in _PLAIN:
+            continue
         kinds = {type(row[number]) for row in rows}
         if not kinds & {memoryview, bytearray, bytes}:
             continue
