@@ -13,7 +13,7 @@ from typing import Any
 from engine.errors import ConsentMismatch, PolytuneError, RunError, SecurityError
 from engine.policy import Limits
 from engine.run.offers import Offer
-from engine.run.terms import summary_differences, summary_digest
+from engine.run.terms import shown_summary, summary_differences, summary_digest
 from engine.transport import Inbox
 from engine.transport.channel import Stats
 from engine.transport.http.receiver import Receiver
@@ -140,9 +140,9 @@ class Run:
         return False
 
     def set_summary(self, summary: dict[str, Any]) -> None:
-        """Fix our own view and compare with what came before."""
+        """Fix our own view and compare with what came before; what is kept of it is what the others are shown."""
         with self.changed:
-            self.summary = summary
+            self.summary = shown_summary(summary)
             self.digest = summary_digest(summary)
             self.changed.notify_all()
         for sender in list(self.agreements):

@@ -18,6 +18,8 @@ from engine.transport.http.wire import PROTOCOL
 ENGINE = "apg/1"
 #: Characters of a value of another party that are shown.
 SHOWN = 120
+#: Characters of a summary that travels whole; it must fit into the body of a request with everything around it.
+MOST_SUMMARY = 500_000
 SAME_VERSION = "run the same version of polytune on all sides"
 
 
@@ -164,7 +166,7 @@ def _security(policy: Policy, theirs: Any) -> list[Difference]:
 def summary_digest(summary: Mapping[str, Any]) -> bytes:
     """SHA-256 of the canonical JSON (sorted keys, no spaces, UTF-8)."""
     text = json.dumps(summary, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def summary_differences(ours: Mapping[str, Any], theirs: Any) -> list[str]:
@@ -173,13 +175,25 @@ def summary_differences(ours: Mapping[str, Any], theirs: Any) -> list[str]:
         return ["the other party sent no summary"]
     mine, other = dict(_flat(ours)), dict(_flat(theirs))
     lines = [
-        f"{name} {_show(mine.get(name, 'missing'))} ≠ {_show(other.get(name, 'missing'))}"
+        f"{_show(name)} {_show(mine.get(name, 'missing'))} ≠ {_show(other.get(name, 'missing'))}"
         for name in sorted(mine.keys() | other.keys())
-        if mine.get(name) != other.get(name)
+        if _told_apart(mine.get(name), other.get(name))
     ]
     if len(lines) > 10:
         lines = [*lines[:10], f"and {len(lines) - 10} more"]
     return lines or ["the summaries are equal but their digests are not"]
+
+
+def shown_summary(summary: dict[str, Any]) -> dict[str, Any]:
+    """The summary as it travels beside its digest; of very many constants only the digest of each party's."""
+    if len(json.dumps(summary)) <= MOST_SUMMARY:
+        return summary
+    tables = summary["constants"].items()
+    return {**summary, "constants": {party: f"sha256:{summary_digest(table).hex()}" for party, table in tables}}
+
+
+def _told_apart(ours: Any, theirs: Any) -> bool:
+    return ours != theirs or isinstance(ours, bool) != isinstance(theirs, bool)
 
 
 def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import socket
 import time
@@ -30,6 +29,7 @@ from engine.transport.http.wire import (
     ApiError,
     check_digest,
     parse_chunk,
+    parse_object,
     parse_peer,
 )
 from polytune_cli.server.connection import TIMEOUT
@@ -220,11 +220,8 @@ def _control(service: PeerService, name: str, path_party: int | None) -> Respons
 
 
 def _json_object(data: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = parse_object(data)
+    if body is None:
         raise ApiError("bad_request", "the body must be a JSON object")
     return body
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import json
 import threading
 from typing import Any
 
 import pytest
 import requests
 
+from engine.run.terms import shown_summary, summary_differences
+from engine.transport.http.client import peer_headers
 from tests.run.actors import wait_until
 from tests.run.conftest import Stage
 
@@ -257,3 +260,42 @@ def test_an_internal_error_of_a_run_leaves_the_contributor_serving(
     stage.leader.run_id = "33333333-3333-4333-8333-333333333333"
     stage.leader.received.clear()
     to_agree(stage)
+
+
+# -- bodies that are made to hurt ----------------------------------------------------------------------------------
+
+
+@pytest.mark.fault(41)
+@pytest.mark.parametrize("depth", [15, 300, 900, 950, 5000, 100_000])
+def test_nesting_without_end_is_refused_and_the_run_goes_on(stage: Stage, depth: int) -> None:
+    summary = to_agree(stage)
+    for inner in ('{"a":' * depth + "1" + "}" * depth, "[" * depth + "]" * depth):
+        body = '{"stage":"agree","digest":"sha256:00","summary":' + inner + "}"
+        url = f"http://127.0.0.1:{stage.scene.ports[1]}/run"
+        headers = peer_headers(stage.leader.run_id, 0)
+        reply = requests.post(url, data=body, headers=headers, timeout=20)
+        assert reply.json()["error"] == ("replay_mismatch" if depth < 16 else "bad_request")
+        if depth > 16:
+            reply = requests.post(url.replace("/run", "/sync"), data=body, headers=headers, timeout=20)
+            assert (reply.status_code, reply.json()["error"]) == (400, "bad_request")
+    assert stage.leader.agree(1, summary)[0] == 200
+
+
+def test_what_a_party_says_in_a_mismatch_is_one_short_line_of_our_log(stage: Stage) -> None:
+    summary = {**to_agree(stage), "x\n\x1b[31m" + "y" * 5000: "\x07" * 5000, "leader": ["\r"] * 5000}
+    assert stage.leader.agree(1, summary)[0] == 409
+    logged(stage, "consent mismatch with party 0: ")
+    for line in stage.log:
+        assert line.isprintable() and len(line) < 1000
+
+
+def test_a_thousand_constants_of_long_names_are_agreed_on() -> None:
+    """More than a request may hold when all parties' are written out."""
+    long = {f"C{number:03}_" + "X" * 190: {"type": "usize", "value": number} for number in range(1000)}
+    summary: dict[str, Any] = {"constants": {f"PARTY_{p}": long for p in range(5)}, "leader": 0}
+    shown = shown_summary(summary)
+    assert len(json.dumps(shown)) < 1000 and shown["leader"] == 0
+    other = {**summary, "constants": {**summary["constants"], "PARTY_3": {}}}
+    (line,) = summary_differences(shown, shown_summary(other))
+    assert line.startswith("constants.PARTY_3 sha256:")
+    assert shown_summary({"constants": {"PARTY_0": {}}}) == {"constants": {"PARTY_0": {}}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import threading
@@ -24,6 +23,7 @@ from engine.transport.http.wire import (
     PROTOCOL,
     PROTOCOL_HEADER,
     RUN_HEADER,
+    parse_object,
 )
 from engine.transport.security import Secure
 
@@ -144,11 +144,7 @@ def json_object(response: requests.Response) -> dict[str, Any]:
     if len(data) > MAX_CONTROL_BODY:
         response.close()
         return {}
-    try:
-        body = json.loads(data)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+    return parse_object(data) or {}
 
 
 def was_changed(answer: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ AHEAD = 8
 REMEMBERED = 64
 MAX_MESSAGE = (4 << 30) + 64
 MAX_CONTROL_BODY = 1 << 20
+#: Objects and arrays inside one another in such a body.
+MOST_LEVELS = 16
 #: Bytes of one request that measures the link, and how many of them a run takes from one peer.
 MAX_PROBE = 256 << 10
 MAX_PROBES = 16
@@ -84,6 +87,23 @@ class ApiError(Exception):
     def body(self) -> dict[str, Any]:
         """The JSON object of the reply."""
         return {"error": self.code, "message": self.message, "details": self.details}
+
+
+def parse_object(data: bytes) -> dict[str, Any] | None:
+    """The JSON object of a request or an answer; None for anything else, and when it is nested beyond all sense."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    level: list[Any] = [found]
+    for _ in range(MOST_LEVELS):
+        level = [item for value in level for item in (value.values() if isinstance(value, dict) else value)]
+        level = [item for item in level if isinstance(item, (dict, list))]
+        if not level:
+            return found
+    return None
 
 
 @dataclass(frozen=True)
