@@ -126,6 +126,14 @@ def set_up(level: int, *, as_json: bool = False, to_stderr: bool = False) -> Lin
     return handler
 
 
+def name_run(record: logging.LogRecord) -> bool:
+    """A filter for processes with several runs at a time: lines of a run's thread say which run it is."""
+    thread = record.threadName or ""
+    if thread.startswith("run-") and not record.getMessage().startswith("run "):
+        record.msg = f"run {thread.removeprefix('run-')}: {record.msg}"
+    return True
+
+
 def default_level() -> str:
     """What ``POLYTUNE_LOG`` says, else info."""
     return os.environ.get("POLYTUNE_LOG", "") or "info"

@@ -213,6 +213,27 @@ class PlainView:
         print(line, file=self._stream, flush=True)
 
 
+class RunLines:
+    """Plain lines of several runs of one party at the same time, each with the beginning of its run's id."""
+
+    def __init__(self, parties: int, write: Callable[[str], None]) -> None:
+        self._parties = parties
+        self._write = write
+        self._views: dict[str, PlainView] = {}
+        self._lock = threading.Lock()
+
+    def sink(self, event: Event) -> None:
+        """Take an event from any thread."""
+        with self._lock:
+            shown = self._views.get(event.run)
+            if shown is None:
+                shown = PlainView(1, "", [f"run {event.run[:8]}"] * self._parties, write=self._write)
+                self._views[event.run] = shown
+            if isinstance(event, Finished):
+                del self._views[event.run]
+        shown.sink(event)
+
+
 def _progress_line(row: PartyProgress) -> str:
     sent = f", {human_bytes(row.bytes_sent)} sent" if row.bytes_sent else ""
     rate = f", {human_bytes(row.rate)}/s" if row.rate else ""

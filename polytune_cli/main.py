@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "Start a run now at a leader that keeps serving.",
     "status": "Show what a running party is doing.",
     "cancel": "End a run of a running party.",
+    "approve": "Let a run begin that waits for approval.",
     "demo": "Run a complete example on this machine.",
     "init": "Make a folder to start from: policies, program, data.",
     "check": "Check a policy before a run, and show what it discloses.",

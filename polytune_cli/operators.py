@@ -94,7 +94,8 @@ class Client:
             raise RunError(f"{self.url} is no operators' listener of polytune ({reply.status_code} {reply.reason})")
         if reply.status_code < 300:
             return body
-        hint = ""
+        details = body.get("details")
+        hint = str(details.get("hint", "")) if isinstance(details, dict) else ""
         if reply.status_code == 401:
             hint = f"set {TOKEN_VARIABLE} to the token with which 'polytune serve' was started"
         elif body["error"] == "busy":

@@ -184,10 +184,12 @@ class Board:
         self._history: deque[dict[str, Any]] = deque(maxlen=HISTORY)
         self._totals = Totals()
 
-    def begin(self, tracker: Tracker) -> None:
-        """A run begins."""
+    def track(self, run_id: str, make: Callable[[], Tracker]) -> Tracker:
+        """The tracker of a run; it is made, and the run begins, when it is asked for first."""
         with self._lock:
-            self._running[tracker.run.run_id] = tracker
+            if run_id not in self._running:
+                self._running[run_id] = make()
+            return self._running[run_id]
 
     def end(self, tracker: Tracker, error: PolytuneError | None) -> None:
         """It is over."""

@@ -40,6 +40,8 @@ log = logging.getLogger("polytune")
 IDLE_LINE = "Listening for connection attempts from other parties"
 ON_DEMAND_LINE = "Waiting for a request to start a run"
 IDLE_SECONDS = 10.0
+#: A run on demand waits so long at least for the others: they may not be through with the one before.
+HANDOVER = 5.0
 
 
 class Interrupted(PolytuneError):
@@ -211,8 +213,15 @@ class Party:
         """
         with as_answers():
             run = self._propose_run()
+        self._track(run)  # whoever asks for it from now on hears of it
         self._queue.put(run)
         return run.run_id
+
+    def _track(self, run: Run) -> Tracker:
+        """What operators see of ``run``, made when it is asked for first."""
+        return self.board.track(
+            run.run_id, lambda: Tracker(run, Peers(self.policy, run.run_id, self.security), self.events)
+        )
 
     def _next(self, idle: bool) -> Run | _Ended | None:
         while True:
@@ -226,7 +235,7 @@ class Party:
         error: PolytuneError | None = None
         try:
             if self.policy.is_leader:
-                self._lead(run, self.wait_peers)
+                self._lead(run, max(self.wait_peers, HANDOVER))
             else:
                 self._contribute(run)
         except PolytuneError as failure:
@@ -243,10 +252,11 @@ class Party:
             self._queue.put(_Ended(run.run_id, error))
 
     def _contribute(self, run: Run) -> None:
-        peers = Peers(self.policy, run.run_id, self.security)
+        tracker = self._track(run)
+        peers = tracker.peers
         peers.answered.add(self.policy.leader)  # it knows the run: it proposed it
         peers.told.update(peers.others)
-        with self._running(run, peers) as context, self._guarded(context):
+        with self._running(tracker) as context, self._guarded(context):
             for done in (0.0, 0.5, 1.0):  # asked, and the policy fits: what followed was telling the leader
                 context.progress("join", done)
             run.enter("LOADING")
@@ -271,9 +281,10 @@ class Party:
 
     def _lead(self, run: Run, wait_peers: float) -> Any:
         log.info("Acting as leader (party %d)", self.policy.party)
-        peers = Peers(self.policy, run.run_id, self.security)
+        tracker = self._track(run)
+        peers = tracker.peers
         deadline = time.monotonic() + wait_peers
-        with self._running(run, peers) as context:
+        with self._running(tracker) as context:
             context.progress("join", 0.0)
             self._contact(run, peers, deadline)
             context.progress("join", 0.5)
@@ -319,10 +330,9 @@ class Party:
     # -- both -------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _running(self, run: Run, peers: Peers) -> Iterator[steps.Context]:
-        """Frees everything of ``run`` on every way out, and tells the peers when it fails."""
-        tracker = Tracker(run, peers, self.events)
-        self.board.begin(tracker)
+    def _running(self, tracker: Tracker) -> Iterator[steps.Context]:
+        """Frees everything of a run on every way out, and tells the peers when it fails."""
+        run, peers = tracker.run, tracker.peers
         error: PolytuneError | None = RunError("internal error", code="internal")
         try:
             yield steps.Context(run, self.job, peers, tracker.sink, self.outlet, self.threads)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
@@ -28,8 +30,6 @@ def command(ctx: click.Context, run: str | None, url: str | None, config: Path |
         if len(running) > 1:
             raise RunError(f"several runs are under way, name one: {', '.join(running)}", code="which_run")
         run = running[0]
-    from urllib.parse import quote
-
     client.post(f"runs/{quote(run, safe='')}/cancel")
-    click.echo(f'{{"ok": true, "run_id": "{run}"}}' if ctx.obj.json else f"run {run} was cancelled")
+    click.echo(json.dumps({"ok": True, "run_id": run}) if ctx.obj.json else f"run {run} was cancelled")
     return 0

@@ -69,6 +69,9 @@ def text_of(url: str, status: dict[str, Any]) -> str:
     lines = [f"party {status['party']}{name}, {status['role']}, {url}: {doing}"]
     if status["insecure"]:
         lines.append("INSECURE: plain http beyond this machine")
+    for waiting in status["pending"]:
+        left = human_seconds(waiting["left_s"])
+        lines.append(f"run {waiting['run_id']} of party {waiting['leader']} waits for approval, for {left} at most")
     for run in status["runs"]:
         lines += _run_lines(run)
     if status["history"]:

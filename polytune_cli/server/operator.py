@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
 
+from engine.errors import PolytuneError
+from engine.run.consent import Pending
 from engine.run.party import Party
 from engine.run.service import package_version
 from engine.transport.http.wire import ApiError
@@ -61,6 +64,7 @@ class Operators:
             "instance": party.service.instance,
             "uptime_s": round(time.monotonic() - self.started, 1),
             "runs": runs,
+            "pending": [self._waiting(pending) for pending in party.pending()],
             "history": [record if full else brief(record) for record in party.board.history],
         }
 
@@ -91,6 +95,11 @@ class Operators:
         """Let those who follow a run hear how it ended, before the listener goes."""
         while any(time.monotonic() - asked < PATIENCE for asked in self.followed.copy().values()):
             time.sleep(0.02)
+
+    @staticmethod
+    def _waiting(pending: Pending) -> dict[str, Any]:
+        left = max(0.0, pending.until - time.time())
+        return {"run_id": pending.run_id, "leader": pending.leader, "left_s": round(left, 1)}
 
     def _idle(self) -> dict[str, Any]:
         others = [p for p in range(self.party.service.parties) if p != self.party.policy.party]
@@ -185,6 +194,25 @@ def _changing(app: Flask, operators: Operators) -> None:
         access.need_token(request, always=False)
         party.cancel(run_id)
         return jsonify(cancelled=run_id)
+
+    @app.post("/runs/<run_id>/approve")
+    def approve(run_id: str) -> Response:
+        access.need_token(request, always=False)
+        _decide(lambda: party.approve(run_id))
+        return jsonify(approved=run_id)
+
+    @app.post("/runs/<run_id>/deny")
+    def deny(run_id: str) -> Response:
+        access.need_token(request, always=False)
+        _decide(lambda: party.deny(run_id))
+        return jsonify(denied=run_id)
+
+
+def _decide(decision: Callable[[], None]) -> None:
+    try:
+        decision()
+    except PolytuneError as error:
+        raise ApiError("wrong_state", error.message, hint=error.hint) from None
 
 
 def _harden(response: Response) -> Response:

@@ -47,15 +47,27 @@ function bytes(count) {
   return (unit ? count.toFixed(1) : count) + " " + units[unit];
 }
 function seconds(count) { return count < 100 ? count.toFixed(1) + " s" : Math.round(count / 60) + " min"; }
-async function cancel(id) {
+async function act(id, what) {
   const headers = {};
   for (;;) {
-    const reply = await fetch("/runs/" + id + "/cancel", {method: "POST", headers});
+    const reply = await fetch("/runs/" + id + "/" + what, {method: "POST", headers});
     if (reply.status !== 401) return;
     const token = prompt("Token of the operators (POLYTUNE_ADMIN_TOKEN)");
     if (!token) return;
     headers.Authorization = "Bearer " + token;
   }
+}
+function button(text, id, what) {
+  const made = node("button", text);
+  made.addEventListener("click", () => act(id, what));
+  return made;
+}
+function waitingPart(run) {
+  const part = document.createElement("section");
+  part.append(node("h2", "Run " + run.run_id));
+  part.append(node("p", "Party " + run.leader + " asks to join; " + seconds(run.left_s) + " left to decide."));
+  part.append(button("Approve", run.run_id, "approve"), " ", button("Refuse", run.run_id, "deny"));
+  return part;
 }
 function runPart(run) {
   const part = document.createElement("section");
@@ -66,9 +78,7 @@ function runPart(run) {
   const bar = document.createElement("progress");
   bar.value = run.done;
   part.append(bar);
-  const button = node("button", "Cancel this run");
-  button.addEventListener("click", () => cancel(run.run_id));
-  part.append(button);
+  part.append(button("Cancel this run", run.run_id, "cancel"));
   const table = document.createElement("table");
   table.append(row(...["party", "last seen", "sent", "received"].map(text => node("th", text))));
   for (const peer of run.peers) {
@@ -92,7 +102,7 @@ async function refresh() {
   at("title").textContent = name + ", " + status.role;
   at("line").textContent = (status.runs.length ? status.runs.length + " under way" : "idle") +
     (status.insecure ? " \\u2013 INSECURE: plain http beyond this machine" : "");
-  at("runs").replaceChildren(...status.runs.map(runPart));
+  at("runs").replaceChildren(...status.pending.map(waitingPart), ...status.runs.map(runPart));
   at("history").replaceChildren(...status.history.map(run => row(
     node("td", run.run_id), node("td", run.started_at), node("td", seconds(run.seconds), "n"),
     node("td", bytes(run.sent), "n"), node("td", bytes(run.received), "n"),

@@ -31,7 +31,7 @@ from engine.transport.http.link import LANES
 from engine.transport.spool import Spool, is_in_memory
 from polytune_cli import console, exits
 from polytune_cli.kernels import get_ready
-from polytune_cli.live import LiveView, PlainView, view
+from polytune_cli.live import LiveView, PlainView, RunLines, view
 from polytune_cli.policyfile import PolicyFile
 from polytune_cli.server.app import create_app
 from polytune_cli.server.approval import asking
@@ -96,7 +96,7 @@ def serve(options: Options) -> int:
     screen = sys.stderr if printed else sys.stdout
     get_ready(lambda line: log.info("%s", line), io.StringIO() if quiet else screen)
     outcome = _Outcome()
-    with _sinks(options, handler, screen) as sink:
+    with _sinks(options, handler, policy, screen) as sink:
         party = Party(
             job,
             events=sink,
@@ -135,12 +135,12 @@ def printed_as_json(policy: Policy) -> Policy:
 
 
 @contextmanager
-def _sinks(options: Options, handler: console.LineHandler, screen: TextIO) -> Iterator[EventSink]:
+def _sinks(options: Options, handler: console.LineHandler, policy: Policy, screen: TextIO) -> Iterator[EventSink]:
     """Where events go: the live table or plain progress lines, and the descriptor of ``--events-fd``."""
     file = _event_file(options.events_fd) if options.events_fd is not None else None
     quiet = options.level > logging.INFO or options.settings.json
     lock = threading.Lock()
-    with _view(handler, quiet, options.settings.quiet, screen) as show:
+    with _view(handler, policy, quiet, options.settings.quiet, screen) as show:
 
         def sink(event: Event) -> None:
             show(event)
@@ -153,11 +153,17 @@ def _sinks(options: Options, handler: console.LineHandler, screen: TextIO) -> It
 
 
 @contextmanager
-def _view(handler: console.LineHandler, quiet: bool, final: bool, screen: TextIO) -> Iterator[EventSink]:
+def _view(
+    handler: console.LineHandler, policy: Policy, quiet: bool, final: bool, screen: TextIO
+) -> Iterator[EventSink]:
     """The live table or plain lines; when ``quiet``, nothing but (``final``) the end of a run that succeeded."""
     if quiet:
         last = PlainView(1, "", write=handler.say if final else lambda line: None)
         yield lambda event: last.sink(event) if isinstance(event, Finished) and not event.error else None
+        return
+    if policy.limits.concurrent_runs > 1:
+        handler.addFilter(console.name_run)
+        yield RunLines(len(policy.participants), lambda line: log.info("%s", line)).sink
         return
     with view(1, "", stream=screen, write=lambda line: log.info("%s", line)) as shown:
         direct = handler.write

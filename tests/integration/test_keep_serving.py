@@ -68,7 +68,7 @@ def test_the_end_of_the_last_run_is_told_before_the_leader_goes(scene: Make) -> 
     leader = start_leader(place)
     assert place.run("-q", "run").popen.returncode == 0
     again = place.run("-q", "run")
-    assert again.popen.returncode == 1 and "a run with this id is over" in again.errors
+    assert again.popen.returncode == 1 and "was before" in again.errors and "hint: " in again.errors
 
 
 def test_schedule_needs_the_token_and_one_run_at_a_time(scene: Make) -> None:

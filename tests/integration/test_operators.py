@@ -201,3 +201,28 @@ def test_beyond_loopback_errors_are_told_by_code_and_nothing_changes_without_the
     full = desk.json("status", Authorization=f"Bearer {TOKEN}")[1]["history"][0]
     assert "input row 1, column 1" in full["message"] and "no-number" not in json.dumps(full)
     assert desk.ask(f"runs/{record['run_id']}/cancel", post=True)[0] == 401
+
+
+def test_a_run_waits_for_the_command_that_approves_or_refuses_it(scene: Make) -> None:
+    place = scene()
+    place.change(1, consent={"ask": True})
+    contributor = place.start(1, "--admin-port", "0")
+    nothing = place.run("approve")
+    assert (nothing.popen.returncode, nothing.errors) == (1, "Error: no run waits for approval\n")
+    leader = place.start(0)
+    contributor.wait_for("waits for approval")
+    (pending,) = Desk(contributor).status["pending"]
+    assert pending["leader"] == 0 and 0 < pending["left_s"] <= 60
+    assert f"run {pending['run_id']} of party 0 waits for approval, for " in place.run("status").log
+    wrong = place.run("approve", "4b2c8a51-0000-4000-8000-000000000000")
+    assert wrong.popen.returncode == 1 and "waits for approval" in wrong.errors
+    approved = place.run("--json", "approve")
+    assert json.loads(approved.log) == {"ok": True, "run_id": pending["run_id"]}
+    assert leader.end() == 0 and place.results == [36, 0]
+    leader = place.start(0)
+    contributor.wait_for("waits for approval", 2)
+    refused = place.run("approve", "--deny", "--config", "policy1.json")
+    assert refused.popen.returncode == 0 and refused.log.endswith(" was refused\n")
+    assert leader.end() == 5
+    assert "party 1 refused: the operator of this party declined" in leader.log
+    assert Desk(contributor).status["pending"] == []
