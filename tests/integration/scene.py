@@ -205,11 +205,11 @@ class Scene:
             process.wait_for("Listening for connection attempts from other parties")
         return process
 
-    def run(self, *args: str, env: dict[str, str] | None = None) -> Process:
+    def run(self, *args: str, env: dict[str, str] | None = None, seconds: float = 90.0) -> Process:
         """Run any command to its end."""
         process = Process(self.folder, f"command-{len(self.processes)}", args, env)
         self.processes.append(process)
-        process.end()
+        process.end(seconds)
         return process
 
     def stop(self) -> None:

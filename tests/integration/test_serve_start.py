@@ -45,7 +45,7 @@ def test_contributor_answers_ping_and_ends_on_sigterm(scene: Make) -> None:
 def test_first_start_compiles_before_it_listens(scene: Make, tmp_path) -> None:
     place = scene()
     environment = {"POLYTUNE_CACHE_DIR": str(tmp_path / "cache")}
-    first = place.run("serve", "--config", "policy0.json", env=environment).log
+    first = place.run("serve", "--config", "policy0.json", env=environment, seconds=270).log
     lines = [line.partition(" polytune: ")[2] for line in first.splitlines()]
     told = [line for line in lines if line.startswith(WHAT)]
     assert told[0] == WHAT and re.fullmatch(rf"{WHAT}: (\d+) of \1", told[-1])
