@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"polytune_cli.commands.{name.replace('-', '_')}")
         command: click.Command = module.command
         for parameter in command.params:
-            _name_variable(parameter, f"POLYTUNE_{name.upper().replace('-', '_')}_")
+            _finish(parameter, f"POLYTUNE_{name.upper().replace('-', '_')}_")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -137,11 +137,13 @@ def arrange(args: list[str], options_of: Any) -> list[str]:
     return flat + rest[:1] + [item for group in moved for item in group] + rest[1:] + args[cut:]
 
 
-def _name_variable(parameter: click.Parameter, prefix: str) -> None:
+def _finish(parameter: click.Parameter, prefix: str) -> None:
     """The variable of an option is called like the option, also where the parameter of the function is not."""
     if isinstance(parameter, click.Option) and parameter.envvar is None:
         option = max(parameter.opts, key=len)
         parameter.envvar = prefix + option.lstrip("-").upper().replace("-", "_")
+    if isinstance(parameter.type, click.IntRange | click.FloatRange) and parameter.metavar is None:
+        parameter.metavar = "N"  # in help texts; click says INTEGER RANGE
 
 
 def _exists(name: str) -> bool:
@@ -190,7 +192,7 @@ def cli(
 
 
 for _option in cli.params:
-    _name_variable(_option, "POLYTUNE_")
+    _finish(_option, "POLYTUNE_")
 
 
 def run(args: list[str] | None = None) -> int:

@@ -110,8 +110,8 @@ def compose(parties: int) -> str:
 
 def env_example(urls: Sequence[str]) -> str:
     """The template of ``.env``."""
-    databases = [f"#{role.variable}=postgres://user:${{DB_PASSWORD}}@host:5432/database" for role in roles(len(urls))]
-    databases.append("#RESULT_DB=postgres://user:${DB_PASSWORD}@host:5432/database")
+    databases = [f"#{role.variable}=postgres://user:password@host:5432/database" for role in roles(len(urls))]
+    databases.append("#RESULT_DB=postgres://user:password@host:5432/database")
     texts = {
         "URLS": "\n".join(f"#{url_variable(p)}={url}" for p, url in enumerate(urls)),
         "DATABASES": "\n".join(dict.fromkeys(databases)),

@@ -147,7 +147,7 @@ def test_every_phase_is_explained() -> None:
 
 def test_the_readme_names_what_is_not_promised() -> None:
     text = re.sub(r"\s+", " ", README)
-    for sentence in ("Not audited", "no TLS yet", "without outside review", "no fairness"):
+    for sentence in ("Not audited", "mutual TLS", "without outside review", "no fairness"):
         assert sentence in text, sentence
     security = re.sub(r"\s+", " ", (ROOT / "SECURITY.md").read_text(encoding="utf-8"))
     for topic in (

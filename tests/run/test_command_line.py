@@ -53,6 +53,12 @@ def test_every_option_can_be_given_in_the_environment(name: str, monkeypatch: py
             assert option.value_from_envvar(context) in ("1", ("1",), ["1"]), words
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_short_help_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "-h"]) == 0
+    assert f"Usage: polytune {name} " in capsys.readouterr().out
+
+
 def test_options_of_the_environment_reach_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
