@@ -74,7 +74,7 @@ def test_every_file_says_what_it_is_for_and_holds_no_key(tmp_path: Path, capsys:
     assert "keys/" in (tmp_path / "job" / ".gitignore").read_text().splitlines()
     for name in told["files"]:
         text = (tmp_path / "job" / name).read_text()
-        assert "@" not in re.sub(r"\w*:\$\{DB_PASSWORD\}@", "", text), name  # every placeholder is filled in
+        assert not re.search(r"@[A-Z]+@", text), name  # every placeholder is filled in
         if name.endswith(".jsonc"):
             assert text.count("//") > 10
 
