@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from engine.errors import PolicyError, SecurityError
 from engine.run.deliver import Outlet, preflight, write_result
 from engine.run.job import FUNCTION, Job
 from engine.run.own_input import encode_input
+from engine.run.rowterms import check_terms, own_terms
 from engine.run.steps import load
 from engine.run.terms import differences, proposal
 
@@ -52,7 +54,9 @@ class PlainJob:
         program = first.program.compile(FUNCTION, self.constants, check_joins=first.policy.check_joins)
         if program.parties != len(self.jobs):
             raise PolicyError(f"main takes {program.parties} inputs but there are {len(self.jobs)} participants")
-        inputs = [encode_input(job, program, read) for job, read in zip(self.jobs, self.snapshots)]
+        check_terms(first, {job.policy.party: own_terms(job, read) for job, read in zip(self.jobs, self.snapshots)})
+        key = secrets.token_bytes(32)
+        inputs = [encode_input(job, program, read, key) for job, read in zip(self.jobs, self.snapshots)]
         return Result(program.result_type, program.value_bits(program.circuit.evaluate(inputs)))
 
     def write(self, result: Result, outlet: Outlet) -> None:

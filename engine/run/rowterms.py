@@ -23,7 +23,7 @@ from engine.sources import HASH_BYTES
 from engine.values import ArrayType, Type
 
 if TYPE_CHECKING:
-    from engine.data import Rule
+    from engine.data import Rule, Snapshot
     from engine.policy import Policy
 
 NONCE_BYTES = 32
@@ -52,12 +52,12 @@ class RowTerms:
         return {"nonce": self.nonce, "columns": {name: dict(entry) for name, entry in self.columns.items()}}
 
 
-def own_terms(job: Job, rules: Sequence[Rule], names: Sequence[str]) -> RowTerms:
-    """The terms of this party; ``rules`` and ``names`` are those of the columns of its input."""
+def own_terms(job: Job, snapshot: Snapshot) -> RowTerms:
+    """The terms of this party for the input that it has read, with a fresh nonce."""
     texts = job.program.text_fields(FUNCTION, job.policy.party)
     columns = {}
-    for number, (rule, name) in enumerate(zip(rules, names)):
-        key = name.lower() if isinstance(texts, dict) else str(number)
+    for number, (rule, column) in enumerate(zip(snapshot.rules, snapshot.rows.columns)):
+        key = column.name.lower() if isinstance(texts, dict) else str(number)
         entry: dict[str, Any] = {}
         if rule.column.form == "hash":
             entry["as"] = str(rule.column)

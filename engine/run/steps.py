@@ -87,8 +87,7 @@ def own_offer(context: Context, snapshot: Snapshot) -> Offer:
     """
     run, policy = context.run, context.job.policy
     links = {} if run.proposal["security"]["k"] else measure(run, context.peers)
-    rows = own_terms(context.job, snapshot.rules, [column.name for column in snapshot.rows.columns])
-    return replace(Offer.own(policy.limits, context.threads, links), rows=rows)
+    return replace(Offer.own(policy.limits, context.threads, links), rows=own_terms(context.job, snapshot))
 
 
 def exchange_constants(context: Context, snapshot: Snapshot) -> None:

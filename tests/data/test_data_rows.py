@@ -70,6 +70,8 @@ def test_every_integer_in_range_and_no_other(data: st.DataObject, name: str) -> 
         ("text", "x", EnumType("E", (("A", (U8,)),)), "a column cannot become E"),
     ],
 )
+@pytest.mark.fault(32, 33, 34, 35, 36)
+@pytest.mark.defect("D10")
 def test_a_value_that_does_not_fit(family: str, value: Any, type: Any, message: str) -> None:
     error = refused(table("integer", family, rows=[(1, value)]), rows_of(U8, type, size=1))
     assert error.message.startswith('input row 1, column 2 "c2": ')
@@ -132,11 +134,13 @@ def test_texts_that_are_not_nfc_give_a_warning() -> None:
         (2, struct("S", c1=U8), "no field for column c2"),
     ],
 )
+@pytest.mark.fault(31)
 def test_columns_that_do_not_fit(columns: int, parameter: Any, message: str) -> None:
     given = table(*["integer"] * columns, rows=[(1,) * columns])
     assert message in refused(given, parameter).message
 
 
+@pytest.mark.fault(38)
 def test_a_wrong_number_of_rows() -> None:
     given = table("integer", rows=[(1,)] * 51)
     error = refused(given, ArrayType(U8, 50), party=0, size_name="PARTY_0::ROWS")
@@ -186,6 +190,7 @@ def test_order_is_kept_without_a_join_or_when_it_is_right() -> None:
     assert decode(parameter, by_key.bits) == [1, 2, 3]
 
 
+@pytest.mark.fault(39)
 def test_sort_none_warns_and_sort_error_refuses() -> None:
     given = table("integer", rows=[(3,), (1,)])
     parameter = ArrayType(U8, 2)
@@ -195,6 +200,7 @@ def test_sort_none_warns_and_sort_error_refuses() -> None:
     assert "not in ascending order" in refused(given, parameter, sort="error").message
 
 
+@pytest.mark.fault(39)
 def test_duplicate_keys() -> None:
     given = table("integer", "integer", rows=[(5, 1), (9, 2), (5, 3), (5, 4), (9, 5), (7, 6)])
     parameter = rows_of(U8, U8, size=6)

@@ -16,6 +16,7 @@ from engine.data.table import Rule
 from engine.errors import ConsentMismatch, DataError
 from engine.run.job import Job
 from engine.run.own_input import encode_input
+from engine.run.plain import read_all
 from engine.run.rowterms import RowTerms, check_collisions, check_terms, hash_key, own_terms, parse_terms
 from engine.sources import ColumnRule
 from engine.values import ArrayType, IntType, TupleType, decode
@@ -35,8 +36,7 @@ NONCES = ["0" * 64, "1" * 64]
 
 
 def terms_of(job: Job) -> RowTerms:
-    snapshot = read_snapshot(job.policy, job.declared)
-    return own_terms(job, snapshot.rules, [column.name for column in snapshot.rows.columns])
+    return own_terms(job, read_snapshot(job.policy, job.declared))
 
 
 def digests(job: Job, key: bytes) -> Any:
@@ -105,6 +105,20 @@ def test_equal_texts_have_equal_digests_under_one_key_only(tmp_path: Path) -> No
     assert not {bytes(row[0]) for row in first} & {bytes(row[0]) for row in other}
     assert {row[1] for row in first} == {1, 2}
     assert [bytes(row[0]) for row in first] == sorted(bytes(row[0]) for row in first)
+
+
+def test_all_parties_in_one_process_hash_alike(tmp_path: Path) -> None:
+    one = job_of(tmp_path, {"rows": ROWS, "columns": RULES}, program=PROGRAM)
+    rows = [["nobody", 1], ["a text of more than twelve bytes", 9]]
+    for columns, result in ((RULES, 1), ({}, None)):
+        spec = job_of(tmp_path, {"rows": rows, "columns": columns}, program=PROGRAM).policy.input
+        other = replace(one, policy=replace(one.policy, party=1, input=spec, constants={}), declared={})
+        both = read_all([one, other])
+        if result is None:
+            with pytest.raises(ConsentMismatch, match="join keys are made from texts in different ways"):
+                both.evaluate()
+        else:
+            assert str(both.evaluate().value) == str(result)
 
 
 def test_the_type_must_have_the_length_of_the_digest(tmp_path: Path) -> None:
