@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from engine.data.delivery import Delivery
 from engine.data.metadata import query_columns
-from engine.data.output import check_outputs, report_failure, write_outputs
+from engine.data.output import check_outputs, keep_result, report_failure, write_outputs
 from engine.data.reachable import unreachable
 from engine.data.result import Result, result_rows
 from engine.data.resume import Resume, resuming
@@ -33,6 +33,7 @@ __all__ = [
     "check_outputs",
     "encode_rows",
     "encode_value",
+    "keep_result",
     "query_columns",
     "read_snapshot",
     "report_failure",

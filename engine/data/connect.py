@@ -89,11 +89,11 @@ def open_database(spec: InputSpec | DatabaseOutput, role: str) -> Iterator[Datab
         try:
             connection = engine.connect()
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise connect_error(spec, role, error) from None
+            raise connect_error(spec, role, error) from original(error)
         except Exception as error:  # drivers raise their own classes for bad parameters of the URL
             if not type(error).__module__.startswith(("psycopg2", "mysql")):
                 raise
-            raise connect_error(spec, role, error) from None
+            raise connect_error(spec, role, error) from original(error)
         try:
             yield Database(connection, spec, role)
         finally:
@@ -105,9 +105,7 @@ def open_database(spec: InputSpec | DatabaseOutput, role: str) -> Iterator[Datab
 def connect_error(spec: InputSpec | DatabaseOutput, role: str, error: BaseException) -> DataError:
     """The error for a database that cannot be reached."""
     reason, hint = connect_problem(error, secrets_of(spec))
-    failure = DataError(f"cannot connect to {role} db {redact(spec.db)}: {reason}", hint, code="db_connect")
-    failure.__cause__ = original(error)
-    return failure
+    return DataError(f"cannot connect to {role} db {redact(spec.db)}: {reason}", hint, code="db_connect")
 
 
 def _close(connection: Connection) -> None:

@@ -22,6 +22,16 @@ def _nothing(done: float) -> None:
 
 
 @dataclass
+class Journal:
+    """How far writing is, for whoever must save the result from another thread: labels of the outputs that are
+    ``written``, and whether the present one may be ``committing``.
+    """
+
+    written: set[str] = field(default_factory=set)
+    committing: bool = False
+
+
+@dataclass
 class Delivery:
     """One run's way out: where the result is kept when writing fails, and what may be told or asked on the way.
 
@@ -36,6 +46,7 @@ class Delivery:
     stdout: IO[bytes] | None = None
     progress: Callable[[float], None] = _nothing
     stop: threading.Event = field(default_factory=threading.Event)
+    journal: Journal = field(default_factory=Journal)
 
     def batches(self, result: Result) -> Iterator[list[Any]]:
         """The elements of the result in batches; raises :class:`Stopped`."""

@@ -11,7 +11,7 @@ from engine.data.delivery import Delivery
 from engine.data.fileoutput import check_file, check_printed, write_file, write_printed
 from engine.data.recovery import Failure
 from engine.data.result import Result
-from engine.data.sqloutput import check_database, write_database
+from engine.data.sqloutput import CommitLost, check_database, write_database
 from engine.data.urloutput import check_url, post_error, write_url
 from engine.errors import DataError, PolytuneError, ResourceError
 from engine.outputs import DatabaseOutput, FileOutput, Output, UrlOutput
@@ -51,6 +51,7 @@ def write_outputs(outputs: Sequence[Output], result: Result, delivery: Delivery)
         progress = _part(delivery, number, len(outputs))
         try:
             counts.append(write_one(output, result, replace(delivery, progress=progress)))
+            delivery.journal.written.add(output.label)
         except PolytuneError as error:
             failures.append(Failure(output, error))
     if failures:
@@ -58,6 +59,18 @@ def write_outputs(outputs: Sequence[Output], result: Result, delivery: Delivery)
         states = ", ".join(_state(output, failures) for output in outputs)
         raise combined(failures, f"{states}; result saved to {path}; apply with: polytune output --resume {path}")
     return counts[0] if counts else len(result)
+
+
+def keep_result(outputs: Sequence[Output], result: Result, delivery: Delivery) -> str:
+    """Save the result while another thread is still writing it, because the process ends now; returns what to say."""
+    failures: list[Failure] = []
+    for output in outputs:
+        if output.label not in delivery.journal.written:
+            lost = not failures and delivery.journal.committing
+            failures.append(Failure(output, (CommitLost if lost else DataError)("interrupted")))
+    path = recovery.save(result, delivery, outputs, failures)
+    states = ", ".join(_state(output, failures) for output in outputs)
+    return f"{states}; result saved to {path}; apply with: polytune output --resume {path}"
 
 
 def write_one(output: Output, result: Result, delivery: Delivery) -> int:

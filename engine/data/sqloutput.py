@@ -58,6 +58,7 @@ def write_database(spec: DatabaseOutput, result: Result, delivery: Delivery) -> 
     form, bound = _forms(spec, result.type)
     lost: CommitLost | None = None
     for pause in delivery.attempts():
+        delivery.journal.committing = False
         try:
             return _write_once(spec, form, bound, result, delivery)
         except DataError as error:
@@ -176,6 +177,7 @@ def _write_once(spec: DatabaseOutput, form: RowForm, bound: Bound, result: Resul
         inserter = Inserter(database, bound, f"{spec.label}.query", failed=_failed)
         for rows in _rows(form, result, delivery):
             inserter.add(rows)
+        delivery.journal.committing = True
         delivery.check()
         if spec.ledger:
             _note(database, spec, delivery.run_id, inserter.rows)

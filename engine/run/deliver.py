@@ -37,6 +37,8 @@ class Outlet:
     stdout: IO[bytes] | None = None
     strict: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
+    #: For every run whose result is being written, a function that saves it and tells where.
+    writing: dict[str, Callable[[], str]] = field(default_factory=dict)
 
 
 def preflight(policy: Policy, result_type: Type, *, strict: bool = False) -> None:
@@ -100,11 +102,15 @@ def write_result(
     progress: Callable[[float], None] = lambda done: None,
 ) -> None:
     """Write a result to the outputs of a policy; raises DataError or ResourceError, which name the recovery file."""
-    from engine.data import Delivery, write_outputs
+    from engine.data import Delivery, keep_result, write_outputs
 
     if not policy.outputs:
         log.info("MPC Output: %d rows", len(result))
         log.warning("No 'output' and/or 'output_db' specified in the policy, dropping %d rows", len(result))
         return
     delivery = Delivery(run_id, outlet.state_dir, str(policy.path), outlet.stdout, progress, outlet.stop)
-    log.info("MPC Output: %d rows", write_outputs(policy.outputs, result, delivery))
+    outlet.writing[run_id] = lambda: keep_result(policy.outputs, result, delivery)
+    try:
+        log.info("MPC Output: %d rows", write_outputs(policy.outputs, result, delivery))
+    finally:
+        del outlet.writing[run_id]

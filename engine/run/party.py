@@ -117,8 +117,10 @@ class Party:
     def interrupt(self, signum: int) -> bool:
         """End what is under way: runs fail with :class:`Interrupted`, peers are told; an idle party ends.
 
-        Returns True when a run was already writing its result: that can only be cut off by ending the process.
+        Returns True when a run was already writing its result, which then ends at the next batch of rows; a statement
+        that takes long can only be cut off by ending the process, see :meth:`keep_results`.
         """
+        self.outlet.stop.set()
         self._interrupted = self._interrupted or Interrupted(signum)
         self.service.close()
         self._queue.put(None)
@@ -127,6 +129,14 @@ class Party:
             if not run.reached("OUTPUT"):
                 self._end_early(run, self._interrupted)
         return any(run.reached("OUTPUT") for run in runs)
+
+    def keep_results(self) -> None:
+        """Save what is still being written: the process ends now."""
+        for keep in list(self.outlet.writing.values()):
+            try:
+                log.error("%s", keep())
+            except PolytuneError as error:
+                log.error("%s", error.message)
 
     def cancel(self, run_id: str) -> None:
         """End one run with :class:`Cancelled`; raises ApiError ``unknown_run``, ``run_over``, or ``wrong_state`` when
@@ -343,6 +353,8 @@ class Party:
         except PolytuneError as failure:
             # The first error is the cause; what a thread meets afterwards is its consequence.
             error = self._interrupted or run.error or failure
+            if self._interrupted is not None and run.reached("OUTPUT"):
+                log.error("%s", failure.message)
             self._tell(run, peers, error)
             raise error from None
         except BaseException:

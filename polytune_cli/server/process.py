@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("polytune")
 #: Seconds that a run gets to end by itself after the first signal.
 GRACE = 5.0
+#: The same when only the result is to be written: what does not stop by then waits for a database.
+GRACE_WRITING = 1.5
 DEFAULT_PORT = 8000
 
 
@@ -317,9 +319,9 @@ class _Process:
         """Tell the peers, let the run end, and leave."""
         number = int(self._signal or signal.SIGTERM)
         writing = self._party.interrupt(number)
-        if not writing:
-            worker.join(GRACE)
+        worker.join(GRACE_WRITING if writing else GRACE)
         if worker.is_alive():
+            self._party.keep_results()
             self._outcome.error, self._outcome.stuck = Interrupted(number), True
         # Else the run's thread has left its own account: interrupted, or through before the signal could reach it.
 

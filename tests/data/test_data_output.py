@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import stat
 import threading
 import time
@@ -30,6 +29,7 @@ from tests.data.data_helpers import (
     text,
     write_output,
 )
+from tests.database_proxy import Proxy
 from tests.servers import connect
 
 TABLE = "CREATE TABLE results (id {serial}, joined INT)"
@@ -288,55 +288,13 @@ def test_a_serialization_failure_is_tried_again(new_database: Any, tmp_path: Pat
     assert database.run("SELECT last_value FROM tries") == [(-96,)]
 
 
-class Proxy:
-    """Forwards connections to a server; ``cut`` breaks them all at once, as a network or a server would."""
-
-    def __init__(self, port: int) -> None:
-        self.target = port
-        self.pairs: list[tuple[socket.socket, socket.socket]] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self.target))
-            self.pairs.append((client, server))
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-
-    def cut(self) -> None:
-        pairs, self.pairs = self.pairs, []
-        for pair in pairs:
-            for one in pair:
-                one.shutdown(socket.SHUT_RDWR)
-                one.close()
-
-    def close(self) -> None:
-        self.listener.close()
-        self.cut()
-
-
 @pytest.mark.servers
 @pytest.mark.parametrize("name", ["postgres", "mariadb"])
 def test_a_broken_connection_is_tried_again(name: str, new_database: Any, tmp_path: Path, caplog: Any) -> None:
     database = with_results(new_database(name))
-    port = int(database.url.rpartition(":")[2].partition("/")[0])
-    proxy = Proxy(port)
+    proxy = Proxy(database.url)
     pause = "SELECT pg_sleep(0.8)" if name == "postgres" else "SELECT SLEEP(0.8)"
-    spec = output_over(database.url.replace(f":{port}/", f":{proxy.port}/"), INSERT, f"{pause}; DELETE FROM results")
+    spec = output_over(proxy.url, INSERT, f"{pause}; DELETE FROM results")
 
     def cut_soon() -> None:
         while not proxy.pairs:
