@@ -39,6 +39,16 @@ class Consent:
         runs = f"{self.max_runs} run{'' if self.max_runs == 1 else 's'}"
         return f"{runs} in total" if self.per == "total" else f"{runs} per {self.per}"
 
+    def __str__(self) -> str:
+        """What is limited, for people; empty when nothing is."""
+        limits = [
+            "" if self.leaders is None else "led by party " + " or ".join(map(str, self.leaders)),
+            "" if self.max_runs is None else f"at most {self.allowance}",
+            f"with at least {self.min_rows} own rows" if self.min_rows else "",
+            "each approved by somebody" if self.ask else "",
+        ]
+        return ", ".join(filter(None, limits))
+
 
 def read_consent(check: Checker, root: Mapping[str, Any], parties: int, leader: int | None) -> Consent:
     """Read the key; mistakes and what is odd go to ``check``."""

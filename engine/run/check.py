@@ -129,6 +129,8 @@ def check_party(
         policy = report.policy = load()
         role = "leads" if policy.is_leader else f"contributes; party {policy.leader} leads"
         report.add("policy", OK, f"party {policy.party} of {len(policy.participants)}, {role}")
+        if str(policy.consent):
+            report.add("consent", NOTE, f"takes part in runs {policy.consent}")
         for warning in policy.warnings:
             report.add("policy", WARNING, warning)
     if report.policy is None:

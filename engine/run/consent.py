@@ -131,7 +131,9 @@ class Gate:
         waiting = self._take(run.run_id) is not None
         if waiting:
             # A proposal that was delayed on its way must not ask again.
-            self._remember(run, "the run ended before it was approved")
+            reason = "the run ended before it was approved"
+            self._remember(run, reason)
+            self._audit.refused(run.run_id, self._policy.leader, "withdrawn", reason)
             self._drop(run)
         return waiting
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,16 +24,20 @@ PAUSE = 0.5
 def ask_all(run: Run, peers: Peers, deadline: float, schemas: tuple[str, ...]) -> None:
     """Ask everybody to join ``run``; raises when one does not: RunError if it cannot, SecurityError if it will not.
 
-    Until ``deadline`` parties that are away or busy are asked again. ``schemas``: the type of each parameter.
+    Until ``deadline`` parties that are away or busy are asked again; one that asks its operator is waited for unless
+    another one does not join. ``schemas``: the type of each parameter.
     """
+    hopeless = threading.Event()
     with ThreadPoolExecutor(max_workers=len(peers.others), thread_name_prefix="join") as pool:
-        answers = pool.map(lambda peer: _ask(run, peers, peer, deadline), peers.others)
+        answers = pool.map(lambda peer: _ask(run, peers, peer, deadline, hopeless), peers.others)
         replies: dict[int, Reply | str] = dict(zip(peers.others, answers))
     if run.error is not None:
         raise run.error
     accepted = [p for p, r in replies.items() if isinstance(r, Reply) and r.status == 200]
     peers.answered.update(accepted)
-    refused = [_report(peers, peer, reply, schemas[peer]) for peer, reply in replies.items()]
+    undecided = {p for p, r in replies.items() if hopeless.is_set() and isinstance(r, Reply) and r.status == 202}
+    told = {p: r for p, r in replies.items() if p not in undecided}
+    refused = [_report(peers, peer, reply, schemas[peer]) for peer, reply in told.items()]
     if any(isinstance(error, RunError) for error in refused):
         raise missing()
     if any(refused):
@@ -44,7 +49,7 @@ def missing() -> PolytuneError:
     return RunError("Some participants are missing, aborting...", code="participants_missing")
 
 
-def _ask(run: Run, peers: Peers, peer: int, deadline: float) -> Reply | str:
+def _ask(run: Run, peers: Peers, peer: int, deadline: float, hopeless: threading.Event) -> Reply | str:
     patience = peers.policy.timeouts.join
     until: float | None = None
     while True:
@@ -54,12 +59,17 @@ def _ask(run: Run, peers: Peers, peer: int, deadline: float) -> Reply | str:
         except requests.RequestException as error:
             answer = transport_reason(error)
         now = time.monotonic()
-        if isinstance(answer, Reply) and answer.status == 202 and until is None:
+        waits = isinstance(answer, Reply) and answer.status == 202
+        if waits and until is None:
             until = now + patience
             log.info("party %d asks its operator; waiting up to %g s (timeouts.join)", peer, patience)
         passing = isinstance(answer, str) or answer.status in (202, 503)
         end = max(deadline, until or 0.0)
+        if waits and hopeless.is_set():
+            return answer
         if not passing or now >= end or run.error is not None:
+            if not isinstance(answer, Reply) or answer.status not in (200, 202):
+                hopeless.set()
             return answer
         with run.changed:
             run.changed.wait_for(lambda: run.error is not None, min(PAUSE, end - now))

@@ -230,6 +230,20 @@ def test_a_run_that_nobody_approves_ends_for_all(scene: Make) -> None:
     assert "Accepted" not in first.log
 
 
+def test_nobody_is_waited_for_when_another_party_refuses(scene: Make) -> None:
+    place = three(scene)
+    place.change(1, consent={"ask": True})
+    place.change(2, evaluator=1)
+    first = place.start(1)
+    place.start(2)
+    leader = place.start(0)
+    assert leader.end(30) == 5, leader.log
+    assert "party 2 refused: evaluator differ (0 ≠ 1)" in leader.log
+    assert "party 1 did not decide" not in leader.log
+    first.wait_for(IDLE, 2)
+    assert [entry["code"] for entry in audit(place) if entry["party"] == 1] == ["withdrawn"]
+
+
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_the_terminal_asks(scene: Make, answer: str) -> None:
     place = scene()

@@ -23,6 +23,10 @@ def test_all_of_it(tmp_path: Path) -> None:
     policy = load_policy(path)
     assert policy.consent == Consent((0,), 3, "hour", 20, True)
     assert (policy.consent.allowance, policy.consent.seconds) == ("3 runs per hour", 3600)
+    assert str(policy.consent) == (
+        "led by party 0, at most 3 runs per hour, with at least 20 own rows, each approved by somebody"
+    )
+    assert str(Consent()) == ""
     assert policy.warnings == ()
     assert Consent(max_runs=1, per="total").allowance == "1 run in total"
 
