@@ -20,7 +20,7 @@ from engine.policy.databases import read_constants
 from engine.policy.expand import Expanded, expand_tree, is_source
 from engine.policy.inputs import read_input
 from engine.policy.jsontext import Document, JsonError, parse
-from engine.policy.model import Limits, Policy, ProgramText, SecurityLevel, Timeouts
+from engine.policy.model import EXTRA_BITS, KS, RHOS, WIDTHS, Limits, Policy, ProgramText, SecurityLevel, Timeouts
 from engine.policy.outputs import OutputReader
 from engine.policy.trust import KEYS as TRUST_KEYS
 from engine.policy.trust import read_trust
@@ -359,11 +359,11 @@ class _Reader:
         check = self.check
         value = check.table(self.root, "", "security", {}) or {}
         check.unknown("/security", value, ("rho", "w", "k"))
-        rho = self.one_of(value, "rho", 40, (40, 64, 80))
-        w = self.one_of(value, "w", 64 if rho == 40 else 128, (64, 128))
-        if rho is not None and w is not None and w < rho + 6:
-            check.problem("/security/w", f"must be at least rho + 6 = {rho + 6}")
-        return SecurityLevel(rho or 40, w or 64, self.one_of(value, "k", None, (1, 2, 4, 8)))
+        rho = self.one_of(value, "rho", 40, RHOS)
+        w = self.one_of(value, "w", 64 if rho == 40 else 128, WIDTHS)
+        if rho is not None and w is not None and w < rho + EXTRA_BITS:
+            check.problem("/security/w", f"must be at least rho + 6 = {rho + EXTRA_BITS}")
+        return SecurityLevel(rho or 40, w or 64, self.one_of(value, "k", None, KS))
 
     def one_of(self, value: dict[str, Any], key: str, default: int | None, allowed: tuple[int, ...]) -> int | None:
         found = self.check.integer(value, "/security", key, default)

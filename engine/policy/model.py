@@ -66,6 +66,11 @@ class Limits:
     spool_dir: Path | None = None
 
 
+#: Levels that there are: what ``rho``, ``w`` and ``k`` of ``security`` may be; w is at least rho + EXTRA_BITS.
+RHOS, WIDTHS, KS = (40, 64, 80), (64, 128), (1, 2, 4, 8)
+EXTRA_BITS = 6
+
+
 @dataclass(frozen=True)
 class SecurityLevel:
     """Statistical security ``rho``, kept bits ``w`` of a leaky AND, optional fixed ``k`` of the OT

@@ -15,7 +15,7 @@ from engine.policy.columns import NORMALIZE, NUMBERED, TOO_LONG
 from engine.policy.consent import MOST_RUNS, PERIODS, Consent
 from engine.policy.databases import DB_PARTS, LITERAL_TAGS
 from engine.policy.inputs import INPUT_FORMS, SORTS
-from engine.policy.model import Limits, SecurityLevel, Timeouts
+from engine.policy.model import KS, RHOS, WIDTHS, Limits, SecurityLevel, Timeouts
 from engine.policy.trust import LEAST_SECRET, MOST_FINGERPRINTS, TLS_VERSIONS
 from engine.sources import DATABASE_KINDS, FILE_FORMATS, FORMS
 
@@ -73,11 +73,11 @@ def _top_level() -> Schema:
         "timeouts": _object({field.name: _seconds(field.default) for field in fields(Timeouts)}, []),
         "security": _object(
             {
-                "rho": {"enum": [40, 64, 80], "default": SecurityLevel.rho},
-                "w": {"enum": [64, 128], "default": SecurityLevel.w},
+                "rho": {"enum": list(RHOS), "default": SecurityLevel.rho},
+                "w": {"enum": list(WIDTHS), "default": SecurityLevel.w},
                 "k": {
                     "description": "parameter of the oblivious transfer (default: from the measured links)",
-                    "enum": [1, 2, 4, 8, None],
+                    "enum": [*KS, None],
                 },
             },
             [],

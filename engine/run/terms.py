@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.policy import Policy
+from engine.policy.model import EXTRA_BITS, KS, RHOS, WIDTHS
 from engine.transport.http.wire import PROTOCOL
 
 ENGINE = "apg/1"
@@ -84,7 +85,7 @@ def differences(policy: Policy, offered: Mapping[str, Any], schema: str = "") ->
     ``schema`` is the type of the leader's parameter as we see it.
     """
     found = []
-    if offered.get("protocol") != PROTOCOL:
+    if not _same(PROTOCOL, offered.get("protocol")):
         found.append(Difference("protocol", PROTOCOL, offered.get("protocol"), "protocol_version"))
     if offered.get("engine") != ENGINE:
         found.append(Difference("engine", ENGINE, offered.get("engine"), "protocol_version"))
@@ -96,7 +97,7 @@ def differences(policy: Policy, offered: Mapping[str, Any], schema: str = "") ->
     if offered.get("program_hash") != ours["program_hash"]:
         found.append(_program(ours, offered))
     for field in ("leader", "output_parties", "evaluator", "check_joins"):
-        if offered.get(field) != ours[field]:
+        if not _same(ours[field], offered.get(field)):
             hint = f"all parties need the same '{field}' in their policy"
             found.append(Difference(field, ours[field], offered.get(field), hint=hint))
     found += _security(policy, offered.get("security"))
@@ -151,13 +152,22 @@ def _security(policy: Policy, theirs: Any) -> list[Difference]:
     ours = policy.security
     if not isinstance(theirs, dict):
         return [Difference("security", vars(ours), None)]
-    for name, minimum in (("rho", ours.rho), ("w", ours.w)):
-        value = theirs.get(name)
-        if type(value) is not int or value < minimum:
-            return [Difference(f"security.{name}", f"at least {minimum}", value)]
-    if ours.k is not None and theirs.get("k") != ours.k:
-        return [Difference("security.k", ours.k, theirs.get("k"))]
+    rho, w, k = (theirs.get(name) for name in ("rho", "w", "k"))
+    if type(rho) is not int or rho not in RHOS or rho < ours.rho:
+        return [Difference("security.rho", f"at least {ours.rho}", rho)]
+    least = max(ours.w, rho + EXTRA_BITS)
+    if type(w) is not int or w not in WIDTHS or w < least:
+        return [Difference("security.w", f"at least {least}", w)]
+    if ours.k is not None and not _same(ours.k, k):
+        return [Difference("security.k", ours.k, k)]
+    if k is not None and (type(k) is not int or k not in KS):
+        return [Difference("security.k", f"one of {', '.join(map(str, KS))}", k)]
     return []
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    """Equal as JSON: true is not 1."""
+    return json.dumps(ours) == json.dumps(theirs)
 
 
 # -- stage 2 ---------------------------------------------------------------------------------------------------------
@@ -177,7 +187,7 @@ def summary_differences(ours: Mapping[str, Any], theirs: Any) -> list[str]:
     lines = [
         f"{_show(name)} {_show(mine.get(name, 'missing'))} ≠ {_show(other.get(name, 'missing'))}"
         for name in sorted(mine.keys() | other.keys())
-        if _told_apart(mine.get(name), other.get(name))
+        if (name in mine) != (name in other) or not _same(mine[name], other[name])
     ]
     if len(lines) > 10:
         lines = [*lines[:10], f"and {len(lines) - 10} more"]
@@ -192,14 +202,10 @@ def shown_summary(summary: dict[str, Any]) -> dict[str, Any]:
     return {**summary, "constants": {party: f"sha256:{summary_digest(table).hex()}" for party, table in tables}}
 
 
-def _told_apart(ours: Any, theirs: Any) -> bool:
-    return ours != theirs or isinstance(ours, bool) != isinstance(theirs, bool)
-
-
 def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
-    if isinstance(value, Mapping) and "value" in value and "type" in value:
+    if isinstance(value, Mapping) and value.keys() == {"type", "value"}:
         return [(path, value["value"]), (f"{path} (type)", value["type"])]
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value:
         return [pair for key, item in value.items() for pair in _flat(item, f"{path}.{key}" if path else str(key))]
     return [(path, value)]
 
