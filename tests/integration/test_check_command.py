@@ -98,7 +98,10 @@ def test_types_that_depend_on_others_are_assumed_or_given(scene: Make) -> None:
     assert first.end() == 0 and "1 row becomes [[u8; 3]; 1]" in first.log
     assert "assumed of other parties: PARTY_1::LEN = 3 (--const gives other values)" in first.log
     assert "PARTY_0::LEN  = 3 (the length in bytes of the longest value in column number 1 of your rows)" in first.log
-    second = place.run("check", "--config", "policy0.json", "--db", "--const", "PARTY_1::LEN=9")
+    second = place.run(
+        "check", "--config", "policy0.json", "--db", "--const", "PARTY_1::LEN=9", "--const", "PARTY_1::LIN=9"
+    )
+    assert "WARN  constants   the program names no PARTY_1::LIN; --const PARTY_1::LIN is ignored" in second.log
     assert second.end() == 0 and "1 row becomes [[u8; 9]; 1]" in second.log and "assumed" not in second.log
 
 
