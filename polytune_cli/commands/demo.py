@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Leave databases, policies and logs in this empty or new folder.",
+    help="Leave databases, keys, policies and logs in this empty or new folder.",
 )
 @click.option(
     "--threads",
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Threads of each party.  [default: its part of the usable cores]",
 )
+@click.option("--insecure", is_flag=True, help="Plain HTTP between the parties instead of mutual TLS.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, progress on stderr.")
 @click.pass_context
 def command(
@@ -67,19 +68,20 @@ def command(
     db: str,
     keep: Path | None,
     threads: int | None,
+    insecure: bool,
     as_json: bool,
 ) -> None:
     """Make registers of people who do not exist, give each party its own, and join them.
 
     Every party is a process of its own (`polytune serve`) with its own database and policy; the processes
-    talk over HTTP on this machine. At the end the result stands beside the answer of a plain Python loop
-    that reads all databases. Exit code 0 when both agree.
+    talk over HTTPS on this machine, with keys made for this demo. At the end the result stands beside the
+    answer of a plain Python loop that reads all databases. Exit code 0 when both agree.
     """
     from polytune_cli.demo.report import print_report
 
     with interruptible(), told_as_json(as_json):
         _prepare_kernels(ctx, as_json)
-        report = _run(parties, rows, seed, keep, threads, _shown(ctx, as_json))
+        report = _run(parties, rows, seed, keep, threads, insecure, _shown(ctx, as_json))
     if as_json:
         click.echo(jsonlib.dumps(report.to_json()))
     else:
@@ -120,14 +122,20 @@ def _prepare_kernels(ctx: click.Context, as_json: bool) -> None:
 
 
 def _run(
-    parties: int, rows: int, seed: int, keep: Path | None, threads: int | None, make_view: Callable[[Scene], View]
+    parties: int,
+    rows: int,
+    seed: int,
+    keep: Path | None,
+    threads: int | None,
+    insecure: bool,
+    make_view: Callable[[Scene], View],
 ) -> Report:
     from polytune_cli.demo.run import run_demo, temporary_folder
     from polytune_cli.demo.setup import Scene
 
     folder = temporary_folder(keep)
     try:
-        scene = Scene.make(folder, parties, rows, seed, threads)
+        scene = Scene.make(folder, parties, rows, seed, threads, insecure=insecure)
         with make_view(scene) as shown:
             return run_demo(scene, shown.sink, shown.log)
     finally:

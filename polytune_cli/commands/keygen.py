@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from engine.errors import ResourceError
-
 DAYS = 3650
 
 
@@ -36,6 +34,7 @@ def command(party: int, hosts: tuple[str, ...], days: int, out: Path, force: boo
     the other parties in a way that nobody can tamper with: every policy lists those of all parties under 'identities'.
     """
     from engine.transport.certificates import make_certificate
+    from polytune_cli.keys import write_pair
 
     try:
         made = make_certificate(f"polytune party {party}", hosts, days)
@@ -48,27 +47,3 @@ def command(party: int, hosts: tuple[str, ...], days: int, out: Path, force: boo
         return
     click.echo(made.fingerprint)
     click.echo(f"wrote {key} and {certificate} (until {made.validity.end:%Y-%m-%d})", err=True)
-
-
-def write_pair(folder: Path, party: int, key: bytes, certificate: bytes, force: bool = False) -> tuple[Path, Path]:
-    """Write both files into ``folder``; raises ResourceError when one is there and ``force`` is not given."""
-    from engine.files import write_whole
-
-    key_path, certificate_path = folder / f"p{party}.key", folder / f"p{party}.crt"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in (key_path, certificate_path):
-            if not force and path.exists():
-                raise FileExistsError(path)
-        write_whole(key_path, key, replace=force)
-        write_whole(certificate_path, certificate, mode=0o644, replace=force)
-    except FileExistsError:
-        raise ResourceError(
-            f"{folder / f'p{party}'}.key or .crt exists",
-            "--force replaces them (all parties then need the new fingerprint); --out names another folder",
-            code="exists",
-        ) from None
-    except OSError as error:
-        reason = (error.strerror or "error").lower()
-        raise ResourceError(f"cannot write {key_path}: {reason}", "name another folder with --out") from None
-    return key_path, certificate_path

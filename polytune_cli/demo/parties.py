@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -124,7 +125,7 @@ class Parties:
         """Return when the party answers; raise when it ends instead or does not answer in time."""
         party = self._parties[number]
         deadline = time.monotonic() + seconds
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _anybody())
         while time.monotonic() < deadline:
             code = party.process.poll()
             if code is not None:
@@ -185,6 +186,13 @@ class Parties:
             with self._lock:
                 self.records[party.number].take(event, time.monotonic())
             self._sink(event)
+
+
+def _anybody() -> urllib.request.HTTPSHandler:
+    """https without a look at the certificate: only whether somebody answers counts here."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return urllib.request.HTTPSHandler(context=context)
 
 
 def _environment() -> dict[str, str]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.resources import cores_each
+from engine.transport.certificates import make_certificate
 from polytune_cli.datagen import Dataset, people, people_with_threshold, write_sqlite
+from polytune_cli.keys import write_pair
 
 #: The town leads and receives the result.
 LEADER = 0
@@ -26,17 +28,25 @@ _REGISTERS = (("location", "location_town", "area_city"), ("disability", "disabi
 
 @dataclass(frozen=True)
 class Scene:
-    """A folder with everything the parties need; ``rows`` in each register, ``threads`` for each party."""
+    """A folder with everything the parties need; ``rows`` in each register, ``threads`` for each party.
+
+    ``identities`` are the fingerprints of their certificates; without any they speak plain HTTP.
+    """
 
     folder: Path
     parties: int
     rows: int
     threads: int
+    identities: tuple[str, ...] = ()
 
     @classmethod
-    def make(cls, folder: Path, parties: int, rows: int, seed: int, threads: int | None = None) -> Scene:
-        """Write databases and the program into ``folder``; policies follow when ports are known."""
-        scene = cls(folder, parties, rows, threads or cores_each(parties))
+    def make(
+        cls, folder: Path, parties: int, rows: int, seed: int, threads: int | None = None, *, insecure: bool = False
+    ) -> Scene:
+        """Write databases, the program and (unless ``insecure``) keys into ``folder``; policies follow when ports are
+        known."""
+        identities = () if insecure else tuple(_make_key(folder, party) for party in range(parties))
+        scene = cls(folder, parties, rows, threads or cores_each(parties), identities)
         dataset: Dataset = (people if parties == 2 else people_with_threshold)(rows, seed)
         write_sqlite(dataset, folder)
         if parties == 2:
@@ -52,7 +62,8 @@ class Scene:
 
     def urls(self, ports: Sequence[int]) -> list[str]:
         """Addresses of the parties on ``ports``."""
-        return [f"http://127.0.0.1:{port}/" for port in ports]
+        scheme = "https" if self.identities else "http"
+        return [f"{scheme}://127.0.0.1:{port}/" for port in ports]
 
     def log(self, party: int) -> Path:
         """Where the party's own output goes."""
@@ -80,6 +91,9 @@ class Scene:
             "leader": LEADER,
             "party": party,
         }
+        if self.identities:
+            policy["identities"] = list(self.identities)
+            policy["tls"] = {"cert": f"p{party}.crt", "key": f"p{party}.key"}
         if party < len(_REGISTERS):
             policy |= _register_input(*_REGISTERS[party])
         else:
@@ -112,6 +126,13 @@ class Scene:
     def _query(self, database: str, query: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.folder / f"{database}.sqlite")) as connection:
             return connection.execute(query).fetchall()
+
+
+def _make_key(folder: Path, party: int) -> str:
+    """A key for this demo; returns the fingerprint of its certificate."""
+    made = make_certificate(f"polytune demo, party {party}", ["127.0.0.1", "localhost"], days=2)
+    write_pair(folder, party, made.key, made.certificate)
+    return made.fingerprint
 
 
 def _register_input(database: str, table: str, column: str) -> dict[str, Any]:
