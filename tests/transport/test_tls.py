@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from engine.errors import SecurityError
+from engine.transport.certificates import Credentials, read_certificate
 from engine.transport.http.client import Meter, new_session, peer_headers
 from engine.transport.http.wire import MAX_CONTROL_BODY
 from engine.transport.security import Security, WrongIdentity
@@ -51,11 +52,12 @@ def answer(sock: socket.socket) -> Any:
 def test_arrays_arrive_over_tls(pair: list[Node], size: int) -> None:
     alice, bob = pair
     data = np.arange(size, dtype=np.uint32).view(np.uint8)
-    for _ in range(3):
-        alice.channel.send(1, "ROWS", data)
-        assert np.array_equal(bob.channel.recv(0, "ROWS", np.uint8, data.size), data)
-        bob.channel.send(0, "OK", b"")
-        alice.channel.recv(1, "OK", np.uint8, 0)
+    for number in range(3):
+        alice.channel.send(1, "ROWS", data, a=number)
+        assert np.array_equal(bob.channel.recv(0, "ROWS", np.uint8, data.size, a=number), data)
+        bob.channel.send(0, "OK", b"", a=number)
+        bob_done = alice.channel.recv(1, "OK", np.uint8, 0, a=number)
+        assert bob_done.size == 0
     assert alice.link.bytes_sent(1) > data.size
     # One connection carries everything: no session ticket is taken for a sign that it was closed.
     assert len(bob.guard.door._known) == 1 and bob.guard.door._known[0] <= 3  # type: ignore[union-attr]
@@ -77,21 +79,22 @@ def test_a_stranger_gets_only_ping_and_version(pair: list[Node], tmp_path: Path)
 
 @pytest.mark.fault(19)
 def test_a_party_cannot_speak_for_another(tmp_path: Path) -> None:
-    with nodes(3, securities=securities(tmp_path, 3)) as (_, second, _):
-        with client(second.listener.address, (tmp_path / "p2.crt", tmp_path / "p2.key")) as sock:
+    parties = securities(tmp_path, 3)
+    files = tmp_path / "p2.crt", tmp_path / "p2.key"
+    with nodes(3, securities=parties) as (_, second, _):
+        with client(second.listener.address, files) as sock:
             assert ask(sock, "/msg/2", 2)[0] == 200
             status, body = ask(sock, "/msg/0", 0)
             assert (status, body["error"]) == (403, "identity_mismatch")
             assert body["message"] == "the certificate is that of party 2, not of party 0"
             assert ask(sock, "/msg/1", 1)[0] == 403  # not for the receiver either
+        assert second.guard is not None and second.guard.security.own == parties[1].own
 
 
 @pytest.mark.fault(50)
 def test_an_expired_client_certificate_is_refused(tmp_path: Path) -> None:
     first, second = securities(tmp_path)
     old = write_key(tmp_path, "old", 100, LONG_AGO)
-    from engine.transport.certificates import read_certificate
-
     pinned = [first.identities[0], [read_certificate(old[0]).fingerprint]]
     with nodes(securities=[Security(0, pinned, first.credentials), second]) as (node, _):
         with client(node.listener.address, old) as sock:
@@ -124,12 +127,16 @@ def test_the_client_demands_the_pinned_certificate(pair: list[Node], tmp_path: P
 
 @pytest.mark.fault(50)
 def test_an_expired_server_certificate_is_refused(pair: list[Node], tmp_path: Path) -> None:
-    security = pair[0].security
-    with pytest.raises(SecurityError, match=r"the certificate of party 1 \(sha256:\w+\) expired on 2020-04-10"):
-        made = write_key(tmp_path, "old", 100, LONG_AGO)
-        der = ssl.PEM_cert_to_DER_cert(made[0].read_text())
-        security.check_validity("sha256:" + "0" * 64, der, 1)
-        pytest.fail("not refused")
+    certificate, key = write_key(tmp_path, "old", 100, LONG_AGO)
+    old = Credentials(read_certificate(certificate), key)
+    own = pair[0].security
+    pinned = [own.identities[0], [old.fingerprint]]
+    node = Node(1, 2, RUN, security=Security(1, pinned, old))
+    try:
+        with pytest.raises(SecurityError, match=r"the certificate of party 1 \(sha256:\w+\) expired on 2020-04-10"):
+            request(Security(0, pinned, own.credentials), 1, node.url)
+    finally:
+        node.listener.stop()
 
 
 @pytest.mark.fault(50)
@@ -165,8 +172,8 @@ def test_stalled_handshakes_keep_nobody_out(pair: list[Node]) -> None:
             with contextlib.suppress(OSError):
                 sock.sendall(b"\x16\x03\x01\x02")
         for number in range(20):
-            alice.channel.send(1, "ROWS", np.full(1000, number, np.uint8))
-            assert bob.channel.recv(0, "ROWS", np.uint8, 1000)[0] == number
+            alice.channel.send(1, "ROWS", np.full(1000, number, np.uint8), a=number)
+            assert bob.channel.recv(0, "ROWS", np.uint8, 1000, a=number)[0] == number
         for sock in silent:  # the deadline of the handshake ends the rest
             with contextlib.suppress(OSError):
                 assert sock.recv(1) == b""
