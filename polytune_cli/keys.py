@@ -7,6 +7,9 @@ from pathlib import Path
 from engine.errors import ResourceError
 from engine.files import write_whole
 
+#: How long a certificate counts unless somebody says otherwise.
+DAYS = 3650
+
 
 def write_pair(folder: Path, party: int, key: bytes, certificate: bytes, force: bool = False) -> tuple[Path, Path]:
     """Write both files into ``folder``; raises ResourceError when one is there and ``force`` is not given."""

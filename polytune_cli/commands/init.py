@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polytune_cli.commands.keygen import DAYS, write_pair
+from polytune_cli.keys import DAYS, write_pair
 
 if TYPE_CHECKING:
     from engine.transport.certificates import NewCertificate

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-DAYS = 3650
+from polytune_cli.keys import DAYS
 
 
 @click.command("keygen")
