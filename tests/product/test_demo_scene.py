@@ -31,7 +31,7 @@ def test_the_scene_for_two(tmp_path: Path) -> None:
     policies = [load_policy(path) for path in scene.write_policies([7001, 7002])]
     assert [policy.party for policy in policies] == [0, 1]
     assert policies[0].participants == policies[1].participants == tuple(scene.urls([7001, 7002]))
-    assert policies[0].output is not None and policies[1].output is None
+    assert policies[0].outputs and not policies[1].outputs
     assert scene.expected() == people(30, 5).expected
     assert scene.result() == []
 
