@@ -131,7 +131,7 @@ class Scene:
 def _make_key(folder: Path, party: int) -> str:
     """A key for this demo; returns the fingerprint of its certificate."""
     made = make_certificate(f"polytune demo, party {party}", ["127.0.0.1", "localhost"], days=2)
-    write_pair(folder, party, made.key, made.certificate)
+    write_pair(folder, party, made.key, made.certificate, force=True)
     return made.fingerprint
 
 
