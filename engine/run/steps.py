@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engine.garble import Program
     from engine.policy import Policy
     from engine.run.plan import Plan
+    from engine.transport.security import Security
 
 log = logging.getLogger("polytune")
 
@@ -259,12 +260,29 @@ def agree(context: Context, program: Program, plan: Plan) -> None:
         run.compare(peer)
 
     peers.each(run, compare)
+    check_certificates(run, peers.security)
     run.enter("AGREED")
     context.progress("agree", 0.5)
     body = {"run_id": run.run_id, "stage": "ready"}
     peers.each(run, lambda peer: peers.ask(run, peer, "sync", body, seconds))
     run.enter("READY")
     context.progress("agree", 1.0)
+
+
+def check_certificates(run: Run, security: Security) -> None:
+    """Every peer must show us the certificate under which all know it in this run; raises SecurityError.
+
+    While a party changes its certificate both are accepted; but not one of them here and the other there.
+    """
+    known = run.proposal.get("identities") or ()
+    for peer, expected in enumerate(known):
+        shown = security.presented.get(peer, expected)
+        if shown != expected:
+            raise SecurityError(
+                f"party {peer} presented {shown}, but the leader knows it by {expected}",
+                f"somebody uses the other certificate of party {peer}; take the old one out of 'identities'",
+                code="identity_mismatch",
+            )
 
 
 # -- compute ---------------------------------------------------------------------------------------------------------

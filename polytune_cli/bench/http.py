@@ -11,8 +11,9 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import RunError
@@ -29,17 +30,23 @@ from polytune_cli.kernels import get_ready
 if TYPE_CHECKING:
     import numpy as np
 
+    from engine.transport.security import Security
+
 Log = Callable[[str], None]
 
 
 def run_party(
-    case: Case, party: int, ports: Sequence[int], run_id: str, options: dict[str, Any]
+    case: Case, party: int, ports: Sequence[int], run_id: str, options: dict[str, Any], keys: str | None = None
 ) -> tuple[PartyFigures, Any]:
-    """Take part in one run as ``party``: its figures, and the output bits (None when it receives none)."""
+    """Take part in one run as ``party``: its figures, and the output bits (None when it receives none).
+
+    ``keys``: the folder of :func:`make_keys`, for mutual TLS.
+    """
     import engine
     from polytune_cli.server.local import serve_channel
 
-    with serve_channel(party=party, ports=ports, run_id=run_id) as channel:
+    security = _security(Path(keys), party, case.parties) if keys is not None else None
+    with serve_channel(party=party, ports=ports, run_id=run_id, security=security) as channel:
         result = engine.run_mpc(
             channel,
             case.circuit,
@@ -53,11 +60,35 @@ def run_party(
     return PartyFigures.from_stats(channel.stats, sent), result
 
 
+@contextlib.contextmanager
+def made_keys(parties: int, wanted: bool) -> Iterator[str | None]:
+    """A folder with a key and a certificate for each party while the measurement lasts; None without TLS."""
+    if not wanted:
+        yield None
+        return
+    from engine.transport.certificates import make_certificate
+    from polytune_cli.keys import write_pair
+
+    with tempfile.TemporaryDirectory(prefix="polytune-bench-") as folder:
+        for party in range(parties):
+            made = make_certificate(f"polytune bench, party {party}", ["127.0.0.1"], days=1)
+            write_pair(Path(folder), party, made.key, made.certificate)
+        yield folder
+
+
+def _security(keys: Path, party: int, parties: int) -> Security:
+    from engine.transport.certificates import load_credentials, read_certificate
+    from engine.transport.security import Security
+
+    pinned = [[read_certificate(keys / f"p{peer}.crt").fingerprint] for peer in range(parties)]
+    return Security(party, pinned, load_credentials(keys / f"p{party}.crt", keys / f"p{party}.key"))
+
+
 # -- threads -------------------------------------------------------------------------------------------------
 
 
-def measure_threads(spec: CaseSpec, repeat: int, options: dict[str, Any], log: Log) -> Figures:
-    """All parties in this process, each with a server of its own."""
+def measure_threads(spec: CaseSpec, repeat: int, options: dict[str, Any], log: Log, tls: bool = False) -> Figures:
+    """All parties in this process, each with a server of its own; ``tls``: with mutual TLS between them."""
     log("compiling the circuit")
     case, compile_seconds = prepare(spec)
     expected = case.evaluate()
@@ -66,20 +97,22 @@ def measure_threads(spec: CaseSpec, repeat: int, options: dict[str, Any], log: L
     runs = []
     for number in range(repeat):
         log(f"run {number + 1} of {repeat}")
-        parties = _threads_once(case, expected, options)
+        with made_keys(case.parties, tls) as keys:
+            parties = _threads_once(case, expected, options, keys)
         runs.append(Measurement(parties, [peak_memory()], compile_seconds, kernel_seconds))
     circuit = case.circuit
-    return Figures.of_runs(spec.name, circuit.and_gates, circuit.circuit_bytes, runs, "http, one process")
+    name = f"{'https' if tls else 'http'}, one process"
+    return Figures.of_runs(spec.name, circuit.and_gates, circuit.circuit_bytes, runs, name)
 
 
-def _threads_once(case: Case, expected: np.ndarray, options: dict[str, Any]) -> list[PartyFigures]:
+def _threads_once(case: Case, expected: np.ndarray, options: dict[str, Any], keys: str | None) -> list[PartyFigures]:
     run_id = str(uuid.uuid4())
     found: dict[int, tuple[PartyFigures, Any]] = {}
     failed: list[BaseException] = []
 
     def work(party: int, ports: Sequence[int]) -> None:
         try:
-            found[party] = run_party(case, party, ports, run_id, options)
+            found[party] = run_party(case, party, ports, run_id, options, keys)
         except BaseException as error:
             failed.append(error)
 
@@ -100,10 +133,12 @@ def _threads_once(case: Case, expected: np.ndarray, options: dict[str, Any]) -> 
 # -- processes -----------------------------------------------------------------------------------------------
 
 
-def measure_processes(spec: CaseSpec, repeat: int, options: dict[str, Any], log: Log, wire: Wire) -> Figures:
+def measure_processes(
+    spec: CaseSpec, repeat: int, options: dict[str, Any], log: Log, wire: Wire, tls: bool = False
+) -> Figures:
     """One child process a party; each compiles its own circuit and loads its kernels before the clock starts.
 
-    ``wire``: the imitated network between them.
+    ``wire``: the imitated network between them; ``tls``: mutual TLS.
     """
     get_ready()
     log("compiling the circuit for the plain answer")
@@ -114,12 +149,14 @@ def measure_processes(spec: CaseSpec, repeat: int, options: dict[str, Any], log:
     runs = []
     for number in range(repeat):
         log(f"run {number + 1} of {repeat}: every process compiles its circuit and loads its kernels")
-        runs.append(_processes_once(spec, parties, expected, options, wire))
-    return Figures.of_runs(spec.name, and_gates, circuit_bytes, runs, "http, one process a party")
+        with made_keys(parties, tls) as keys:
+            runs.append(_processes_once(spec, parties, expected, options, wire, keys))
+    name = f"{'https' if tls else 'http'}, one process a party"
+    return Figures.of_runs(spec.name, and_gates, circuit_bytes, runs, name)
 
 
 def _processes_once(
-    spec: CaseSpec, parties: int, expected: np.ndarray, options: dict[str, Any], wire: Wire
+    spec: CaseSpec, parties: int, expected: np.ndarray, options: dict[str, Any], wire: Wire, keys: str | None
 ) -> Measurement:
     run_id = str(uuid.uuid4())
     children: list[_Child] = []
@@ -134,6 +171,7 @@ def _processes_once(
                     "ports": network.addresses(party) if network else ports.numbers,
                     "run_id": run_id,
                     "options": options,
+                    "keys": keys,
                 }
                 children.append(_Child(task))
             ready = [process.answer() for process in children]

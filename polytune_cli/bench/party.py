@@ -46,7 +46,7 @@ def _work(answers: Any) -> int:
     if sys.stdin.readline().strip() != "go":
         return 1
     start = process_time()
-    figures, output = run_party(case, task["party"], task["ports"], task["run_id"], task["options"])
+    figures, output = run_party(case, task["party"], task["ports"], task["run_id"], task["options"], task["keys"])
     figures = replace(figures, cpu_seconds=round(process_time() - start, 6))
     bits = None if output is None else "".join(map(str, output.tolist()))
     _say(answers, {"figures": asdict(figures), "output": bits, "peak_rss": peak_memory()})

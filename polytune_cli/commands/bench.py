@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     help="memory: threads in this process. http: over loopback.",
 )
 @click.option("--processes", is_flag=True, help="http: one process a party.")
+@click.option("--tls", is_flag=True, help="http: mutual TLS between the parties.")
 @click.option(
     "--repeat",
     type=click.IntRange(1, 1000),
@@ -125,6 +126,8 @@ def _spec(case: str, given: dict[str, Any]) -> CaseSpec:
         raise click.UsageError("--rtt and --mbit over HTTP need --processes")
     if given["processes"] and given["transport"] != "http":
         raise click.UsageError("--processes needs --transport http")
+    if given["tls"] and given["transport"] != "http":
+        raise click.UsageError("--tls needs --transport http")
     if given["alone"] is not None and given["profile"] is None:
         raise click.UsageError("--alone needs --profile")
     if given["profile"] is not None and (given["transport"] != "memory" or given["rtt"] or given["mbit"]):
@@ -165,8 +168,8 @@ def _measure(spec: CaseSpec, given: dict[str, Any]) -> Figures:
     if given["transport"] == "memory":
         return measure_memory(spec, given["repeat"], options, _log, wire)
     if given["processes"]:
-        return measure_processes(spec, given["repeat"], options, _log, wire)
-    return measure_threads(spec, given["repeat"], options, _log)
+        return measure_processes(spec, given["repeat"], options, _log, wire, given["tls"])
+    return measure_threads(spec, given["repeat"], options, _log, given["tls"])
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:

@@ -320,7 +320,7 @@ def _log_access(response: Response) -> Response:
         level = logging.ERROR
     elif status >= 400:
         # A party that was not told of the run yet, or is busy, is asked again: that is no news.
-        level = logging.WARNING if status not in (404, 503) else logging.DEBUG
+        level = logging.WARNING if status not in (401, 404, 429, 503) else logging.DEBUG
     else:
         # Messages come by the thousand; they are counted per phase instead.
         level = logging.INFO if request.path.startswith(CONTROL) else logging.DEBUG

@@ -28,7 +28,9 @@ from engine.transport.http import HttpLink, Receiver
 from engine.transport.http.client import Meter, new_session, peer_headers, route
 from engine.transport.http.link import LANES, Deadlines
 from engine.transport.http.wire import CHUNK, WINDOW, ApiError
+from engine.transport.security import Security
 from polytune_cli.server.app import Answer, create_app
+from polytune_cli.server.guard import Guard
 from polytune_cli.server.listener import Listener
 
 
@@ -85,15 +87,18 @@ def serve_channel(
     timeout: float = 600.0,
     join: float = 60.0,
     deadlines: Deadlines | None = None,
+    security: Security | None = None,
 ) -> Iterator[Channel]:
     """Join ``len(ports)`` processes: bind ``ports[party]``, wait up to ``join`` seconds for the others, give a Channel.
 
-    ``urls`` (index = party) replaces the addresses at which the others are reached, e.g. those of proxies. ``timeout``
-    is how long a message may be waited for. On leaving, everything queued is delivered, then the server stops. Raises
-    ResourceError when the port is taken, RunError when a party does not come.
+    ``urls`` (index = party) replaces the addresses at which the others are reached, e.g. those of proxies. With
+    ``security`` the links are mutual TLS. ``timeout`` is how long a message may be waited for. On leaving, everything
+    queued is delivered, then the server stops. Raises ResourceError when the port is taken, RunError when a party does
+    not come.
     """
     parties = len(ports)
-    urls = list(urls) if urls is not None else [f"http://{host}:{port}/" for port in ports]
+    scheme = "http" if security is None else "https"
+    urls = list(urls) if urls is not None else [f"{scheme}://{host}:{port}/" for port in ports]
     service = LocalService(party, parties, run_id, window)
     link = HttpLink(
         party,
@@ -103,15 +108,16 @@ def serve_channel(
         chunk=chunk,
         window=window,
         deadlines=deadlines or Deadlines(peer_lost=30),
+        security=security,
     )
     service.link = link
-    listener = Listener(host, ports[party], create_app(service), threads=LANES * (parties - 1) + 4)
+    listener = _listener(service, host, ports[party], LANES * (parties - 1) + 4, security)
     listener.bind()
     listener.start()
     try:
         for peer in range(parties):
             if peer != party:
-                _wait_for(peer, party, urls[peer], run_id, join)
+                _wait_for(peer, party, urls[peer], run_id, join, security)
         yield Channel(party, parties, link, service.inbox, timeout=timeout)
         link.flush(timeout=30)
     finally:
@@ -121,9 +127,18 @@ def serve_channel(
         listener.stop()
 
 
-def _wait_for(peer: int, party: int, url: str, run_id: str, seconds: float) -> None:
+def _listener(service: LocalService, host: str, port: int, threads: int, security: Security | None) -> Listener:
+    if security is None:
+        return Listener(host, port, create_app(service), threads=threads)
+    from polytune_cli.server.tls import Tls
+
+    guard = Guard(security, service.parties)
+    return Listener(host, port, create_app(service, guard), threads=threads, tls=Tls(security), door=guard.door)
+
+
+def _wait_for(peer: int, party: int, url: str, run_id: str, seconds: float, security: Security | None) -> None:
     deadline = time.monotonic() + seconds
-    with new_session(Meter()) as session:
+    with new_session(Meter(), secure=security.secure(peer, url) if security is not None else None) as session:
         while True:
             with contextlib.suppress(requests.RequestException):
                 reply = session.get(route(url, f"msg/{party}"), headers=peer_headers(run_id, party), timeout=(2, 10))

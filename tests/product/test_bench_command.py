@@ -98,8 +98,10 @@ def test_bytes_are_those_on_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found[1][0].bytes_sent == pytest.approx(to_0.requests + to_1.answers, rel=0.01)
 
 
-def test_join_over_http_in_one_process() -> None:
-    record = figures("join", "--rows", "6", "--key-bytes", "3", "--transport", "http")
+@pytest.mark.parametrize("tls", [[], ["--tls"]])
+def test_join_over_http_in_one_process(tls: list[str]) -> None:
+    record = figures("join", "--rows", "6", "--key-bytes", "3", "--transport", "http", *tls)
+    assert record["transport"] == ("https, one process" if tls else "http, one process")
     assert record["case"] == "join" and record["and_gates"] > 500
 
 
