@@ -70,7 +70,7 @@ class Access:
                 "not_allowed", "this listener does not go by that name; see --admin-host", host=request.host[:100]
             )
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
+        if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
             raise ApiError("not_allowed", "requests of other web pages are refused", origin=origin[:100])
         if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             raise ApiError("not_allowed", "requests of other web pages are refused")

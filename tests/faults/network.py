@@ -11,7 +11,7 @@ from engine.run.job import prepare
 from engine.run.party import Party
 from polytune_cli.server.app import create_app
 from polytune_cli.server.listener import Listener
-from tests.integration.scene import Scene, free_ports
+from tests.integration.scene import Process, Scene, free_ports
 from tests.transport.faults import Fault, FaultProxy
 
 QUICK = {
@@ -44,15 +44,16 @@ class Ended:
 class Network:
     """Parties of ``place`` (0 leads) behind proxies; contributors stay over all runs."""
 
-    def __init__(self, place: Scene, expected: Sequence[int]) -> None:
+    def __init__(self, place: Scene, expected: Sequence[int], *options: str) -> None:
+        """``options``: of the contributors' ``serve``."""
         self.place = place
         self.expected = list(expected)
         self.proxies = [FaultProxy() for _ in place.urls]
-        self._ports = free_ports(len(place.urls))
-        urls = [proxy.start(f"http://127.0.0.1:{port}/") for proxy, port in zip(self.proxies, self._ports)]
+        self.ports = free_ports(len(place.urls))
+        urls = [proxy.start(f"http://127.0.0.1:{port}/") for proxy, port in zip(self.proxies, self.ports)]
         for party in range(len(urls)):
             place.change(party, participants=urls, timeouts=QUICK)
-        self.contributors = [place.start(p, "--port", str(self._ports[p])) for p in range(1, len(urls))]
+        self.contributors = [place.start(p, "--port", str(self.ports[p]), *options) for p in range(1, len(urls))]
 
     def run(self, *plans: Sequence[Fault]) -> Ended:
         """One run; ``plans[p]``: faults on the way to party p."""
@@ -64,19 +65,17 @@ class Network:
         for contributor, before in zip(self.contributors, accepted):
             # One idle line at the start, one after each run; more of them while nothing happens.
             if contributor.log.count("Accepted policy") > before:
-                self._wait_until_idle(contributor)
+                self.wait_until_idle(contributor)
         return Ended(error, self.place.results, [kind for proxy in self.proxies for kind in proxy.injected])
 
-    def _wait_until_idle(self, contributor: object) -> None:
-        deadline = 60.0
-        process = contributor
-        text = process.log  # type: ignore[attr-defined]
-        last = text.rindex("Accepted policy")
-        process.wait_for(IDLE, text[:last].count(IDLE) + 1, deadline)  # type: ignore[attr-defined]
+    def wait_until_idle(self, contributor: Process) -> None:
+        """Return when the run that it accepted last is over."""
+        before = contributor.log.rpartition("Accepted policy")[0]
+        contributor.wait_for(IDLE, before.count(IDLE) + 1)
 
     def _lead(self) -> PolytuneError | None:
         party = Party(prepare(load_policy(self.place.folder / "policy0.json")), state_dir=str(self.place.folder))
-        listener = Listener("127.0.0.1", self._ports[0], create_app(party.service))
+        listener = Listener("127.0.0.1", self.ports[0], create_app(party.service))
         listener.bind()
         listener.start()
         try:

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +89,20 @@ class Contributor:
 class Leader:
     """A party (0, which leads, unless ``number`` is another) as the test plays it.
 
-    ``received`` holds the control requests of others, ``answers`` what they get.
+    ``received`` holds the control requests of others, ``answers`` what they get; ``ports``: where the parties listen, if
+    not where the scene says.
     """
 
-    def __init__(self, scene: Scene, number: int = 0) -> None:
-        self.scene = scene
+    def __init__(self, scene: Scene, number: int = 0, ports: Sequence[int] = ()) -> None:
+        self.ports = list(ports or scene.ports)
         self.number = number
-        self.parties = len(scene.ports)
+        self.parties = len(self.ports)
         self.job = prepare(load_policy(scene.folder / f"policy{number}.json"))
         self.policy = self.job.policy
         self.run_id = str(uuid.uuid4())
         self.received: list[tuple[str, int, dict[str, Any]]] = []
         self.answers: dict[str, Answer] = {"consts": (200, {}), "abort": (200, {}), "sync": (202, {})}
-        self.listener = Listener("127.0.0.1", scene.ports[number], create_app(self))
+        self.listener = Listener("127.0.0.1", self.ports[number], create_app(self))
         self.listener.bind()
         self.listener.start()
 
@@ -129,7 +130,7 @@ class Leader:
     # what the test does
 
     def post(self, peer: int, path: str, body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
-        url = f"http://127.0.0.1:{self.scene.ports[peer]}/{path}"
+        url = f"http://127.0.0.1:{self.ports[peer]}/{path}"
         reply = requests.post(
             url, data=json.dumps(body), headers={**peer_headers(self.run_id, self.number), **headers}, timeout=20
         )
