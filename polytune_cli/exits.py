@@ -37,6 +37,7 @@ def _print(line: str) -> None:
 
 def guarded(main: Callable[[], Any], traceback: Callable[[], bool]) -> int:
     """Call ``main`` (a click command in standalone mode "off"); every way out becomes an exit code."""
+    _fill_standard_streams()
     _no_foreign_tracebacks(traceback)
     try:
         result = main()
@@ -82,6 +83,19 @@ def _no_foreign_tracebacks(traceback: Callable[[], bool]) -> None:
 
     threading.excepthook = lambda args: tell("a thread", args.exc_value)
     sys.unraisablehook = lambda args: tell("a destructor", args.exc_value)
+
+
+def _fill_standard_streams() -> None:
+    """What was closed by the caller (``>&-``) leads nowhere; else the next file or socket would get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            while (descriptor := os.open(os.devnull, os.O_RDWR)) < number:  # those before it are closed as well
+                pass
+            if descriptor > number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            stream = open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def _silence_stdout() -> None:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine.errors import MemoryExceeded, PeerAborted, ResourceError
+from engine.errors import MemoryExceeded, PeerAborted, ResourceError, SecurityError
 from engine.policy import Policy
 from engine.run.audit import Audit
 from engine.run.consent import Gate
@@ -31,7 +31,7 @@ MAX_CONSTANTS = 1_000
 Answer = tuple[int, dict[str, Any]]
 #: Codes of ``/abort`` that mean that somebody did not follow the rules.
 SECURITY_CODES = frozenset(
-    ("consent_mismatch", "replay_mismatch", "security", "protocol_abort", "cheating", "malformed")
+    ("consent_mismatch", "replay_mismatch", "changed", "security", "protocol_abort", "cheating", "malformed")
 )
 
 
@@ -213,6 +213,9 @@ class PartyService:
         run = self._runs.get(run_id)
         if run is not None:
             if run.proposal != body:
+                if sender == self.policy.leader:
+                    text = f"party {sender} proposed this run twice with different terms (replay_mismatch); aborting"
+                    run.fail(SecurityError(text, code="replay_mismatch"))
                 raise ApiError("replay_mismatch", "this run was proposed before with other terms")
             return run
         self._check_terms(run_id, sender, body)

@@ -18,7 +18,7 @@ from engine.errors import PolytuneError
 from engine.run.consent import Pending
 from engine.run.party import Party
 from engine.run.service import package_version
-from engine.transport.http.wire import ApiError
+from engine.transport.http.wire import ApiError, parse_object
 from polytune_cli.server.access import Access
 from polytune_cli.server.app import answer_errors
 from polytune_cli.server.metrics import IDLE, registry_of
@@ -186,7 +186,7 @@ def _changing(app: Flask, operators: Operators) -> None:
         access.need_token(request, always=True)
         if request.content_length is None or request.content_length > MAX_BODY:
             raise ApiError("too_large", f"the body needs a Content-Length of at most {MAX_BODY} bytes")
-        run_id = operators.schedule(request.get_json(force=True, silent=True))
+        run_id = operators.schedule(parse_object(request.get_data(cache=False)))
         return jsonify(run_id=run_id), 202
 
     @app.post("/runs/<run_id>/cancel")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,11 @@ import pytest
 from engine.policy import load_policy
 from engine.run.job import prepare
 from engine.run.terms import proposal
-from tests.faults.fuzz import Fuzzer, Target
+from engine.transport.http.client import peer_headers
+from tests.faults.fuzz import Fuzzer, Request, Target
 from tests.faults.network import Network
 from tests.integration.scene import SUM, Process, Scene
+from tests.integration.test_serve_runs import HEAVY
 from tests.run.actors import Leader, wait_until
 
 MB = 1 << 20
@@ -121,3 +123,24 @@ def test_nonsense_of_a_party_of_the_run_ends_that_run_only(network: Network) -> 
         network.wait_until_idle(contributor)
     assert "Traceback" not in contributor.log + contributor.errors and "internal error" not in contributor.log
     assert network.run().error is None
+
+
+def test_a_deep_document_does_not_end_a_process_that_compiles(scene: Callable[..., Scene]) -> None:
+    """Compiling raises the interpreter's limit for calls inside each other, for all threads."""
+    place = scene(program=HEAVY)
+    for party in (0, 1):
+        place.change(party, constants=None)
+    contributor = place.start(1)
+    leader, target = Leader(place), Target(place.ports[1])
+    try:
+        assert leader.propose()[0] == 200
+        assert leader.post(1, "consts/0", {"run_id": leader.run_id, "consts": {}})[0] == 200
+        contributor.wait_for("Compiling circuit")
+        headers = peer_headers(leader.run_id, 0)
+        for body in (b"[" * 400_000, b'{"a":' * 150_000):
+            assert target.send(Request("POST", "/sync", headers, body)) == 400
+        assert contributor.popen.poll() is None
+        contributor.wait_for("party 1: compile 100%")  # it was compiling all the time
+    finally:
+        target.close()
+        leader.stop()
