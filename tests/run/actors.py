@@ -89,8 +89,8 @@ class Contributor:
 class Leader:
     """A party (0, which leads, unless ``number`` is another) as the test plays it.
 
-    ``received`` holds the control requests of others, ``answers`` what they get; ``ports``: where the parties listen, if
-    not where the scene says.
+    ``received`` holds the control requests of others, ``answers`` what they get. ``ports``: where the parties listen,
+    if not where the scene says.
     """
 
     def __init__(self, scene: Scene, number: int = 0, ports: Sequence[int] = ()) -> None:
