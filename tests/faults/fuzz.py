@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.transport.http.wire import parse_object
 from tests.transport.faults import read_message
 
 NUMBERS = (
@@ -162,9 +163,8 @@ class Fuzzer:
         request.body = bytes(body[: self._random.randint(0, len(body))] if self._random.random() < 0.3 else body)
 
     def _json(self, request: Request) -> None:
-        try:
-            value = json.loads(request.body)
-        except (ValueError, RecursionError):
+        value = parse_object(request.body)
+        if value is None:
             return
         request.body = json.dumps(self._mutated(value)).encode()
 
