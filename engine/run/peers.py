@@ -29,6 +29,7 @@ from engine.policy import Policy
 from engine.run.credentials import open_security
 from engine.run.record import Run
 from engine.run.terms import summary_differences
+from engine.transport.http.adapter import MessageAdapter
 from engine.transport.http.client import (
     REFUSED,
     Meter,
@@ -167,7 +168,8 @@ class Peers:
         return reply
 
     def _session(self, peer: int, seconds: float) -> requests.Session:
-        return new_session(self.meters[peer], seconds, secure=self.security.secure(peer, self.url(peer)))
+        secure = self.security.secure(peer, self.url(peer))
+        return new_session(self.meters[peer], seconds, MessageAdapter(self.meters[peer], secure), secure)
 
     def _headers(self, peer: int, method: str, path: str, body: bytes | None, kind: str) -> dict[str, str]:
         headers = peer_headers(self.run_id, self.policy.party)

@@ -1,4 +1,4 @@
-"""A requests adapter for messages: buffers go to the socket as they are, in one system call where that takes them.
+"""A requests adapter for peers: buffers go to the socket as they are, in one system call where that takes them.
 
 urllib3 opens the connection; what would cost more than the message itself (a header object for each request, a parser
 of e-mail headers for each answer, a system call for each buffer) is left out. Not for general use: no redirects, no
@@ -48,9 +48,10 @@ class Body:
 
 
 class MessageAdapter(HTTPAdapter):
-    """Sends prepared requests whose body is a :class:`Body`; counts the bytes written into ``meter``.
+    """Sends prepared requests whose body is bytes or a :class:`Body`; counts the bytes written into ``meter``.
 
-    ``timeout`` of a request is (seconds to connect, seconds for all the rest). ``secure`` makes it https.
+    ``timeout`` of a request is (seconds to connect, seconds for all the rest): a peer that sends its answer byte by
+    byte gains nothing. ``secure`` makes it https.
     """
 
     def __init__(self, meter: Meter, secure: Secure | None = None) -> None:
@@ -73,7 +74,7 @@ class MessageAdapter(HTTPAdapter):
         try:
             sock = self._socket(str(request.url), connect)
             deadline = time.monotonic() + rest
-            self._write(sock, [memoryview(_head(request)), *getattr(request.body, "views", ())], deadline)
+            self._write(sock, [memoryview(_head(request)), *_views(request.body)], deadline)
             return self._read(sock, request, deadline)
         except (OSError, HTTPError, ValueError) as error:
             self.close()
@@ -141,18 +142,30 @@ class MessageAdapter(HTTPAdapter):
         headers = CaseInsensitiveDict(
             (name.strip(), value.strip()) for name, _, value in (x.partition(":") for x in lines)
         )
-        size = int(headers.get("Content-Length", ""))
         body = data[end + 4 :]
+        # A party gives the length; the body of another kind of server is of no interest, and its connection is closed.
+        size = int(headers.get("Content-Length", "0"))
         if size <= MAX_CONTROL_BODY:
             while len(body) < size:
                 body += _receive(sock, deadline)
-        if len(body) != size or headers.get("Connection", "").lower() == "close" or version == "HTTP/1.0":
+        if (
+            len(body) != size
+            or "Content-Length" not in headers
+            or headers.get("Connection", "").lower() == "close"
+            or version == "HTTP/1.0"
+        ):
             self.close()
         answer = requests.Response()
         answer.status_code, answer.reason = int(status), reason.strip()
         answer.headers, answer.url, answer.request = headers, str(request.url), request
         answer.raw = io.BytesIO(body[:size])
         return answer
+
+
+def _views(body: Any) -> Sequence[memoryview]:
+    if isinstance(body, Body):
+        return body.views
+    return [memoryview(body)] if body else []
 
 
 def _for_records(views: Sequence[memoryview]) -> Iterator[memoryview]:
