@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders that nobody else may look into."""
 
 from __future__ import annotations
 
@@ -57,6 +57,15 @@ def _beside(path: Path, mode: int, replace: bool) -> Iterator[IO[bytes]]:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def private_folder(path: str | os.PathLike[str]) -> Path:
+    """Make the folder and those above it (mode 0700) where they are missing; returns it. Raises OSError."""
+    folder = Path(path)
+    for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(exist_ok=True)  # fails when it is a file
+    return folder
 
 
 def sync_folder(folder: Path) -> None:

@@ -23,7 +23,7 @@ from engine.data.problems import clean
 from engine.data.result import BATCH, Result, columns_of, element_of
 from engine.data.sqloutput import CommitLost
 from engine.errors import DataError, PolytuneError, ResourceError
-from engine.files import is_full, new_file
+from engine.files import is_full, new_file, private_folder
 from engine.outputs import DatabaseOutput, Output
 from engine.values import StructType, TupleType, Type, encode_many
 
@@ -66,7 +66,7 @@ def save(result: Result, delivery: Delivery, outputs: Sequence[Output], failures
         "columns": columns_of(result.element)[0],
     }
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(path.parent)
         write(path, head, result)
     except OSError as error:
         reason = "no space left" if is_full(error) else (error.strerror or "error").lower()

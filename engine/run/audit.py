@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.files import private_folder
 from engine.policy import Policy
 from engine.run.record import Run
-from engine.run.statefiles import append_private, private_folder
+from engine.run.statefiles import append_private
 from engine.run.terms import printable
 
 log = logging.getLogger("polytune")

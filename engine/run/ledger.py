@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ResourceError, RunError
-from engine.files import write_whole
+from engine.files import private_folder, write_whole
 from engine.policy import Policy
 from engine.policy.consent import Consent
-from engine.run.statefiles import locked, private_folder, unwritable
+from engine.run.statefiles import locked, unwritable
 
 #: Ids that are remembered.
 REMEMBERED = 10_000

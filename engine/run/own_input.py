@@ -22,15 +22,28 @@ log = logging.getLogger("polytune")
 
 
 def encode_input(job: Job, program: Program | Signature, snapshot: Snapshot, key: bytes | None = None) -> np.ndarray:
-    """Own rows as input bits, uint8 of 0/1; raises DataError naming rows and columns.
+    """Own rows as input bits, uint8 of 0/1, and in the log what is odd about them; raises DataError as `convert_input`.
 
     ``key`` is that of hashed columns in the run; without one, as for a check beforehand, it is random.
     """
+    encoded = convert_input(job, program, snapshot, key)
+    for warning in encoded.warnings:
+        log.warning("%s", warning)
+    if encoded.sorted:
+        name = program.parameter_names[job.policy.party]
+        log.info("sorted %d rows by join key of '%s'", encoded.rows, name)
+    return encoded.bits
+
+
+def convert_input(job: Job, program: Program | Signature, snapshot: Snapshot, key: bytes | None = None) -> EncodedRows:
+    """The same without a word in the log; raises DataError naming rows and columns."""
+    from engine.data import EncodedRows
+
     policy = job.policy
     parameter, name = program.parameter_types[policy.party], program.parameter_names[policy.party]
     if policy.input is None:
         if parameter.bits == 0:
-            return np.zeros(0, np.uint8)
+            return EncodedRows(np.zeros(0, np.uint8), sorted=False)
         raise DataError(
             f"the policy has no input, but parameter '{name}' of party {policy.party} needs one",
             "add 'input' to the policy",
@@ -42,15 +55,9 @@ def encode_input(job: Job, program: Program | Signature, snapshot: Snapshot, key
         "allow_duplicates": policy.input.allow_duplicates,
     }
     if policy.input.literal is not None:
-        encoded = _encode_literal(policy.input.literal, parameter, options)
-    else:
-        check_collisions(snapshot.rules, program.parameter_types)
-        encoded = _encode_table(job, parameter, snapshot, {**options, "key": key or secrets.token_bytes(32)})
-    for warning in encoded.warnings:
-        log.warning("%s", warning)
-    if encoded.sorted:
-        log.info("sorted %d rows by join key of '%s'", encoded.rows, name)
-    return encoded.bits
+        return _encode_literal(policy.input.literal, parameter, options)
+    check_collisions(snapshot.rules, program.parameter_types)
+    return _encode_table(job, parameter, snapshot, {**options, "key": key or secrets.token_bytes(32)})
 
 
 def _encode_table(job: Job, parameter: Type, snapshot: Snapshot, options: dict[str, Any]) -> EncodedRows:

@@ -24,6 +24,7 @@ from engine.run.board import Board, Tracker
 from engine.run.consent import Pending, as_answers
 from engine.run.credentials import open_security
 from engine.run.deliver import Outlet, deliver, preflight, report
+from engine.run.early import check_own_side
 from engine.run.greeting import greet
 from engine.run.job import Job
 from engine.run.own_input import encode_input
@@ -300,6 +301,7 @@ class Party:
             context.progress("join", 0.5)
             run.proposal["identities"] = self.security.in_use()
             snapshot = steps.load(self.job, lambda done: context.progress("load", done))
+            tried = check_own_side(self.job, snapshot, strict=self.outlet.strict)
             run.enter("ACCEPTED")
             with self._guarded(context):
                 joining.ask_all(run, peers, deadline, self.job.schemas)
@@ -307,7 +309,7 @@ class Party:
                 log.info("All participants have accepted the session, starting calculation now...")
                 context.progress("join", 1.0)
                 run.enter("LOADING")
-                return self._common(context, snapshot)
+                return self._common(context, snapshot, tried)
 
     def _contact(self, run: Run, peers: Peers, deadline: float) -> None:
         """Every peer must answer before own data is read; all are tried, each failure is logged once."""
@@ -394,13 +396,14 @@ class Party:
         run.fail(error)
         peers.abort(error, sorted(peers.told - {*source}))
 
-    def _common(self, context: steps.Context, snapshot: Any) -> Any:
+    def _common(self, context: steps.Context, snapshot: Any, outputs_tried: bool = False) -> Any:
         steps.exchange_constants(context, snapshot)
         program = steps.compile_circuit(context)
         plan = steps.plan_protocol(context, program)
         key = hash_key(self.policy, context.run.run_id, steps.row_terms(context.run))
         bits = encode_input(self.job, program, snapshot, key)
-        preflight(self.policy, program.result_type, strict=self.outlet.strict)
+        if not outputs_tried:
+            preflight(self.policy, program.result_type, strict=self.outlet.strict)
         steps.agree(context, program, plan)
         output = steps.compute(context, program, plan, bits)
         context.run.enter("OUTPUT")

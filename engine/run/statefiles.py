@@ -13,15 +13,6 @@ from engine.errors import ResourceError
 from engine.files import is_full
 
 
-def private_folder(path: str | os.PathLike[str]) -> Path:
-    """Make the folder and those above it (mode 0700) where they are missing; returns it. Raises OSError."""
-    folder = Path(path)
-    for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
-        missing.mkdir(mode=0o700, exist_ok=True)
-    folder.mkdir(exist_ok=True)  # fails when it is a file
-    return folder
-
-
 def append_private(path: Path, line: bytes) -> None:
     """Add a line to a file (mode 0600) in one piece, flushed to disk. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)

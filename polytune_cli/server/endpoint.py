@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from engine.errors import ResourceError
-from engine.files import write_whole
+from engine.files import private_folder, write_whole
 
 FOLDER = "listeners"
 
@@ -31,7 +31,7 @@ class Endpoint:
         """Publish it; raises ResourceError when the state directory cannot be used."""
         path = place(state_dir, Path(self.policy))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(path.parent)
             write_whole(path, json.dumps(asdict(self)).encode())
         except OSError as error:
             raise ResourceError(

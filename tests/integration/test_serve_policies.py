@@ -14,6 +14,7 @@ from tests.integration.scene import ROOT, TERMINATE, Process, Scene
 
 Make = Callable[..., Scene]
 
+TIERS = "enum Tier { Basic, Plus } pub fn main(a: [Tier; 2], b: u8) -> u8 { b }"
 #: One mistake a line; the text must say each.
 WRONG = """{
   "particpants": [],
@@ -139,15 +140,35 @@ def test_what_is_checked_first(scene: Make) -> None:
     contributor = place.start(1)
     no_rows = place.run("serve", "--config", "policy0.json")
     assert no_rows.end() == 4 and "cannot connect to input db sqlite://" in no_rows.errors
+    (place.folder / "away").rename(place.folder / "in0.sqlite")
+    place.execute("in0.sqlite", "INSERT INTO t VALUES (256)")
+    wrong_row = place.run("serve", "--config", "policy0.json")
+    assert wrong_row.end() == 4 and "input row 4, column 1" in wrong_row.errors
+    place.execute("in0.sqlite", "DELETE FROM t WHERE x = 256")
+    place.execute("out.sqlite", "DROP TABLE results")
+    no_table = place.run("serve", "--config", "policy0.json")
+    assert no_table.end() == 4 and "output check failed: output.setup: " in no_table.errors
     assert "Accepted" not in contributor.log and "POST /run" not in contributor.log
     contributor.signal(TERMINATE)
     assert contributor.end(20) == 0
 
 
+@pytest.mark.fault(36)
 def test_values_are_shown_on_request_only(scene: Make) -> None:
-    place = scene()
+    place = scene([("planted-gold", "plus"), (1,)], TIERS)
+    for party in (0, 1):
+        place.change(party, constants=None)
     refused_option = refused(place, "--show-values", config="policy0.json", code=2)
     assert "--show-values prints values of rows" in refused_option.errors and "--i-know" in refused_option.errors
+    contributor = place.start(1)
+    shy = place.start(0, "-v")
+    assert shy.end() == 4
+    assert "input row 1, column 1" in shy.errors and "is not a variant of Tier (Basic, Plus)" in shy.errors
+    assert "planted" not in shy.errors + shy.log
+    frank = place.start(0, "--show-values", "--i-know")
+    assert frank.end() == 4
+    assert "Accepted" not in contributor.log
+    assert '"planted-gold" is not a variant of Tier (Basic, Plus)' in frank.errors
 
 
 def test_paths_count_from_the_policy(scene: Make, tmp_path: Path) -> None:

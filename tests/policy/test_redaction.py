@@ -161,3 +161,36 @@ def test_errors_of_a_command(error: DataError, capsys: pytest.CaptureFixture[str
     assert "Error: cannot read with ***\nhint: ask the owner of ***\n" in shown
     assert "in failing" in shown
     assert "Grosvenor" not in shown and "planted-password" not in shown
+
+
+# -- objects shown by accident ---------------------------------------------------------------------------------------
+
+
+def planted(tmp_path: Path, **changes: Any) -> str:
+    """``repr`` of a policy, and of everything that it holds."""
+    (tmp_path / "psk").write_text("planted-psk-0123456789abcdef0123456789")
+    policy = load_policy(write(tmp_path, **changes), {"P": "planted-in-the-environment"})
+    return f"{policy!r} {policy.input!r} {policy.outputs!r} {policy.trust!r} {policy.constants!r} {[policy]!s}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input": {"db": "postgres://app:planted@h/x", "query": "SELECT 'planted', ${P}", "setup": "SELECT 'planted'"}},
+        {"input": {"rows": [["planted", 1]]}},
+        {"input": {"literal": '["planted"]'}},
+        {"input": {"Array": [{"Enum": ["E", "Planted", "Unit"]}]}},
+        {
+            "output": {
+                "db": "mysql://app:planted@h/x",
+                "query": "INSERT INTO planted VALUES ($1)",
+                "setup": "-- planted",
+            }
+        },
+        {"output": {"url": "https://u:planted@h/", "headers": {"Authorization": "Bearer planted"}}},
+        {"constants": {"A": "SELECT 'planted'"}},
+        {"auth": {"psk": "${file:psk}"}},
+    ],
+)
+def test_no_object_shows_a_secret_in_its_repr(changes: dict[str, Any], tmp_path: Path) -> None:
+    assert "planted" not in planted(tmp_path, **changes).lower()

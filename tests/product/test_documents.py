@@ -125,11 +125,14 @@ def test_every_policy_key_is_documented() -> None:
     assert found <= set(re.findall(r"[\w$]+", " ".join(code)))
 
 
-def test_defaults_of_timeouts_are_documented() -> None:
+def test_defaults_of_timeouts_and_limits_are_documented() -> None:
     page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
     for field in dataclasses.fields(model.Timeouts):
         if field.default is not None:
             assert f"`{field.name}` {field.default:g}" in page, field.name
+    for field in dataclasses.fields(model.Limits):
+        default = "none" if field.default is None else str(field.default)
+        assert f"\n| `{field.name}` | {default} |" in page, field.name
 
 
 def test_every_exit_code_is_documented() -> None:
