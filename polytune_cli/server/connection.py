@@ -168,13 +168,13 @@ class Connection(HTTPConnection):
         return self._serve()
 
     def close(self) -> None:
-        """Close it, and give its place to others."""
-        if self.server.door is not None:
-            self.server.door.leave(self)
+        """Close it, and give its place to others; until then it counts as one."""
         if self.unread:
             with contextlib.suppress(OSError):
                 self._part()
         super().close()
+        if self.server.door is not None:
+            self.server.door.leave(self)
 
     def evict(self) -> None:
         """End it from another thread: its worker meets the end of the stream."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Request
 
+from engine.run.terms import printable
 from engine.transport.http.psk import Verifier, direction_key
 from engine.transport.http.wire import ApiError
 from engine.transport.security import Security
@@ -98,7 +99,8 @@ class Guard:
         """The answer to a request that is nobody's; tells the log now and then."""
         address = address_key(request.remote_addr)
         if self._logged.take(address):
-            log.warning("refused %s %s from %s: %s", request.method, request.path[:60], address, error.message)
+            asked = printable(f"{request.method[:10]} {request.path[:60]}")
+            log.warning("refused %s from %s: %s", asked, address, error.message)
         if self._strangers.take(address):
             return error
         return ApiError("rate_limited", "too many requests from this address")
