@@ -162,20 +162,43 @@ def test_an_older_tls_is_refused_unless_allowed(pair: list[Node], tmp_path: Path
         node.listener.stop()
 
 
-def test_stalled_handshakes_keep_nobody_out(pair: list[Node]) -> None:
-    """More silent clients than there are workers; the parties talk all the same, and the silent ones are ended."""
+def hang(address: tuple[str, int], kind: str) -> socket.socket | None:
+    """A stranger who stops in the middle of something; None when the listener has ended the connection."""
+    if kind == "handshake":
+        sock = socket.create_connection(address, timeout=10)
+        begin = b"\x16\x03\x01\x02"
+    else:
+        try:
+            sock = client(address)
+        except OSError:
+            return None
+        begin = (
+            b"GET /ping HTTP/1.1\r\nHo"
+            if kind == "headers"
+            else b"POST /run HTTP/1.1\r\nContent-Length: 500000\r\n\r\n"
+        )
+    with contextlib.suppress(OSError):
+        sock.sendall(begin)
+    return sock
+
+
+@pytest.mark.parametrize("kind", ["handshake", "headers", "body"])
+def test_clients_that_hang_keep_nobody_out(pair: list[Node], kind: str) -> None:
+    """More of them than there are workers; the parties talk all the same."""
     alice, bob = pair
     with contextlib.ExitStack() as stack:
-        silent = [stack.enter_context(socket.create_connection(bob.listener.address, timeout=10)) for _ in range(40)]
-        for sock in silent:
-            with contextlib.suppress(OSError):
-                sock.sendall(b"\x16\x03\x01\x02")
+        for _ in range(40):
+            if (sock := hang(bob.listener.address, kind)) is not None:
+                stack.enter_context(sock)
         for number in range(20):
             alice.channel.send(1, "ROWS", np.full(1000, number, np.uint8), a=number)
             assert bob.channel.recv(0, "ROWS", np.uint8, 1000, a=number)[0] == number
-        for sock in silent:  # the deadline of the handshake ends the rest
-            with contextlib.suppress(OSError):
-                assert sock.recv(1) == b""
+
+
+def test_a_handshake_has_a_deadline(pair: list[Node]) -> None:
+    with socket.create_connection(pair[1].listener.address, timeout=10) as sock:
+        sock.sendall(b"\x16\x03\x01\x02")
+        assert sock.recv(1) == b""
 
 
 @pytest.mark.fault(42)
