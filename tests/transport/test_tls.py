@@ -124,6 +124,12 @@ def test_the_client_demands_the_pinned_certificate(pair: list[Node], tmp_path: P
     assert "that is the certificate of party 0" in caught.value.hint
 
 
+def test_without_pins_a_known_authority_must_vouch(pair: list[Node]) -> None:
+    """As for parties that share a secret and reach each other through proxies."""
+    with pytest.raises(WrongIdentity, match=r"the certificate of party 1 at https:.* is not trusted: self.signed"):
+        request(Security(0, secrets=[b"", b"x" * 32]), 1, pair[1].url)
+
+
 @pytest.mark.fault(50)
 def test_an_expired_server_certificate_is_refused(pair: list[Node], tmp_path: Path) -> None:
     certificate, key = write_key(tmp_path, "old", 100, LONG_AGO)
