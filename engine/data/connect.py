@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from engine.data.drivers import missing
+from engine.data.pgtypes import keep_values
 from engine.data.problems import connect_problem, original, query_problem
 from engine.errors import DataError, PolicyError
 from engine.outputs import DatabaseOutput
@@ -133,7 +134,7 @@ def _engine(spec: InputSpec | DatabaseOutput) -> Engine:
         url = make_url(spec.db)
         if kind == "postgres":
             url = url.set(drivername="postgresql+psycopg2")
-            arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT}
+            arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, "client_encoding": "utf8"}
             return create_engine(url, connect_args=arguments, executemany_mode="values_plus_batch", **common)
         arguments = {
             "charset": "utf8mb4",
@@ -170,6 +171,7 @@ def begin_snapshot(database: Database, *, read_only: bool, timeout: float) -> No
     """Start the one transaction in which everything is read (section 2.4 of the service specification)."""
     milliseconds = max(1, int(timeout * 1000))
     if database.kind == "postgres":
+        keep_values(database.connection.connection.dbapi_connection)
         access = "READ ONLY" if read_only else "READ WRITE"
         database.run(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {access}")
         database.run(f"SET LOCAL statement_timeout = {milliseconds}")

@@ -100,7 +100,7 @@ def no(field: Field, value: Any, hint: str = "") -> str:
     if not hint and isinstance(field.type, IntType):
         hint = _INT_HINTS.get("time" if column.family == "time" else family, "")
     elif not hint and is_text(field.type):
-        hint = _TEXT_HINTS.get(family, "")
+        hint = _TEXT_HINTS.get("other" if column.family == "other" else family, "")
     return f"{'a ' + name + ' value ' if name else ''}cannot become {field.type}{hint}"
 
 
@@ -111,6 +111,7 @@ _INT_HINTS = {
     "time": '; "as": "epoch_s" or "epoch_ms" makes a number of it',
 }
 _TEXT_HINTS = {
+    "other": '; "as": "text" makes a text of it (or cast it in the query)',
     "integer": '; CAST(... AS TEXT) in the query makes a text of it (or "as": "text")',
     "numeric": '; CAST(... AS TEXT) in the query makes a text of it (or "as": "text")',
     "real": '; CAST(... AS TEXT) in the query makes a text of it (or "as": "text")',

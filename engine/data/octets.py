@@ -95,9 +95,9 @@ def octets(column: Column, rule: ColumnRule, text: TextRules, value: Any, size: 
         return found.bytes if size == 16 else str(found).encode()
     if rule.form == "iso" and times.is_time(value):
         return times.iso(value, rule.tz).encode()
+    if column.family == "other" and column.type_name != "NULL" and rule.form not in ("text", "hash"):
+        raise NoOctets
     if isinstance(value, str):
-        if column.family == "other" and column.type_name != "NULL" and rule.form not in ("text", "hash"):
-            raise NoOctets(f'a {column.type_name} becomes text only with "as": "text" (or cast it in the query)')
         return normal(value, column, text).encode()
     if isinstance(value, bytes):
         return normal(value.decode(), column, text).encode() if rule.form == "text" else value

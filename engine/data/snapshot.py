@@ -148,6 +148,9 @@ def _read(
         table = _rows(database, spec, Limit(spec.max_rows, policy.limits.rows))
     except SQLAlchemyError as error:
         raise database.error("input.query", error) from None
+    except (ValueError, OverflowError):  # of a driver; its text may quote the value
+        hint = "cast the column to text in the query to see which it is"
+        raise DataError("input.query: the database driver cannot read a value of the result", hint) from None
     if spec.setup and not spec.read_only:
         database.connection.commit()
     return table, values

@@ -137,7 +137,7 @@ DOES_NOT: list[tuple[str, Any, Any, str, int, str]] = [
     ("cell", "2024-01-31T12:00:00.0000001Z", U64, "epoch_ms", 0, "has more digits than microseconds"),
     ("cell", "yesterday", U64, "epoch_s", 0, "is not a timestamp such as"),
     ("time", WINTER, text(30), "", 0, 'cannot become [u8; 30]; "as": "iso" makes a text of it'),
-    ("other", "x", text(4), "", 0, 'becomes text only with "as": "text"'),
+    ("other", "x", text(4), "", 0, 'cannot become [u8; 4]; "as": "text" makes a text of it'),
     ("integer", 5, text(4), "", 0, '(or "as": "text")'),
     ("text", "x", text(16), "uuid", 0, "is not a UUID"),
     ("integer", 3, TIER, "enum_index", 0, "value out of range for the variants of Tier (0..2)"),
