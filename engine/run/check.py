@@ -216,12 +216,9 @@ def _check_data(report: Report, job: Job, given: Values, database: bool) -> None
         with trying(report, "input"):
             snapshot = steps.load(job, lambda done: None)
             values = dict(snapshot.constants)
-    for owner, table in given.items():
-        for name in table:
-            if not any(owner == f"PARTY_{party}" and name in needed for party, needed in job.needed.items()):
-                report.add(
-                    "constants", WARNING, f"the program names no {owner}::{name}; --const {owner}::{name} is ignored"
-                )
+    named = {f"PARTY_{party}::{name}" for party, needed in job.needed.items() for name in needed}
+    for text in sorted({f"{owner}::{name}" for owner, table in given.items() for name in table} - named):
+        report.add("constants", WARNING, f"the program names no {text}; this --const is ignored")
     with trying(report, "program"):
         signature, assumed = _signature(job, values, given)
         _check_needs_input(job, signature)

@@ -63,6 +63,11 @@ def test_the_wheel_runs_the_demo(tmp_path: Path) -> None:
     record = json.loads(run(place / "bin" / "polytune", "demo", "--rows", "5", "--json", cwd=where).stdout)
     assert record["match"] is True
     assert list(where.iterdir()) == []
+    run(place / "bin" / "polytune", "init", "job", cwd=where)
+    assert (
+        "Nothing stands in the way"
+        in run(place / "bin" / "polytune", "check", "-c", "job/policy0.jsonc", "--db", cwd=where).stdout
+    )
 
 
 @pytest.mark.long
