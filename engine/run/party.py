@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from engine.errors import GarblePanic, PeerAborted, PolytuneError, RunError
 from engine.events import EventSink, ignore
-from engine.resources import usable_cores
+from engine.resources import give_back_memory, usable_cores
 from engine.run import joining, steps
 from engine.run.board import Board, Tracker
 from engine.run.consent import Pending, as_answers
@@ -217,13 +217,13 @@ class Party:
         if self._interrupted is not None and any(isinstance(end, _Ended) and end.error for end in ends):
             raise self._interrupted
 
-    def start(self) -> str:
-        """Let :meth:`contribute`, which works in another thread, lead a run now; returns its id.
+    def start(self, run_id: str | None = None) -> str:
+        """Let :meth:`contribute`, which works in another thread, lead a run now; returns its id, by default a new one.
 
         Raises ApiError ``busy``, or ``run_over`` when the policy names one run that was.
         """
         with as_answers():
-            run = self._propose_run()
+            run = self._propose_run(run_id)
         self._track(run)  # whoever asks for it from now on hears of it
         self._queue.put(run)
         return run.run_id
@@ -260,6 +260,7 @@ class Party:
             log.debug("details", exc_info=True)
             error = RunError(f"internal error ({type(failure).__name__})")
         finally:
+            give_back_memory()
             self._queue.put(_Ended(run.run_id, error))
 
     def _contribute(self, run: Run) -> None:
@@ -280,9 +281,9 @@ class Party:
         """The leader's one run; returns the result (None when it goes to other parties only)."""
         return self._lead(self._propose_run(), wait_peers)
 
-    def _propose_run(self) -> Run:
+    def _propose_run(self, wanted: str | None = None) -> Run:
         policy = self.policy
-        run_id = policy.computation_id or str(uuid.uuid4())
+        run_id = wanted or policy.computation_id or str(uuid.uuid4())
         self.service.ledger.check(run_id)
         started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         terms = proposal(policy, run_id, started_at, self.job.schema)

@@ -72,6 +72,7 @@ class Scene:
     def options(self, party: int) -> list[str]:
         """Options of `polytune serve` beside the policy: contributors end after the run."""
         common = ["--state-dir", str(self.folder / f"state{party}"), "--threads", str(self.threads)]
+        common += ["--admin-port", "0"]
         return common if party == LEADER else [*common, "--runs", "1"]
 
     def write_policies(self, ports: Sequence[int]) -> list[Path]:

@@ -10,7 +10,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from cheroot.server import HTTPConnection
+from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 
 if TYPE_CHECKING:
     from polytune_cli.server.tls import Shown, TlsSocket
@@ -132,6 +132,20 @@ def make_file(sock: socket.socket | TlsSocket, mode: str, size: int) -> Reader |
     return Reader(sock) if "r" in mode else Writer(sock)
 
 
+class _Headers(HeaderReader):
+    """Reads the headers of a request; a first line that begins like a continuation is an error of the client."""
+
+    def __call__(self, rfile: Any, hdict: Any = None) -> Any:
+        try:
+            return super().__call__(rfile, hdict)
+        except UnboundLocalError:  # cheroot looks for the line that it would continue
+            raise ValueError("Illegal continuation line.") from None
+
+
+class _Request(HTTPRequest):
+    header_reader = _Headers()
+
+
 class Connection(HTTPConnection):
     """A connection whose worker waits for the next request itself if a route asked for that.
 
@@ -139,6 +153,8 @@ class Connection(HTTPConnection):
     says how many workers may do so at a time. With ``server.tls``, the worker that gets the first bytes makes the
     handshake.
     """
+
+    RequestHandlerClass = _Request
 
     def __init__(self, server: Any, sock: socket.socket, makefile: Any = None) -> None:
         self._raw = sock

@@ -15,6 +15,7 @@ from polytune_cli.server.endpoint import Endpoint
 from polytune_cli.server.listener import Listener
 from polytune_cli.server.operator import Operators, create_operator_app
 from polytune_cli.server.ready import Readiness
+from polytune_cli.server.scheduled import stated
 
 log = logging.getLogger("polytune")
 THREADS = 4
@@ -41,7 +42,7 @@ class Desk:
         self._state_dir = state_dir
         self._access = Access.make(options.address, os.environ.get(TOKEN_VARIABLE, ""), options.names)
         readiness = Readiness(party.policy, str(state_dir), lambda: party.service.closed)
-        self._operators = Operators(party, self._access, readiness, insecure, on_demand)
+        self._operators = Operators(party, self._access, readiness, insecure, stated(self._policy), on_demand)
         app = create_operator_app(self._operators)
         names = "--admin-addr and --admin-port"
         self._listener = Listener(options.address, options.port, app, threads=THREADS, options=names)

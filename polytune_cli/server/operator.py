@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from polytune_cli.server.app import answer_errors
 from polytune_cli.server.metrics import IDLE, registry_of
 from polytune_cli.server.page import PAGE
 from polytune_cli.server.ready import Readiness
+from polytune_cli.server.scheduled import wanted_run
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -43,6 +44,8 @@ class Operators:
     access: Access
     readiness: Readiness
     insecure: bool = False
+    #: The keys of the own policy file, which a scheduled policy must repeat.
+    stated: Mapping[str, Any] = field(default_factory=dict)
     #: Whether runs start on request only; else :meth:`schedule` refuses.
     on_demand: bool = False
     #: When the end of a run that somebody follows was asked for last (monotonic), by run.
@@ -74,9 +77,7 @@ class Operators:
             raise ApiError("wrong_state", "only the leader starts runs; this party contributes")
         if not self.on_demand:
             raise ApiError("wrong_state", "this leader runs once and ends; start it with --keep-serving")
-        if body != {"run": True}:
-            raise ApiError("bad_request", 'the body must be {"run": true}')
-        return self.party.start()
+        return self.party.start(wanted_run(body, self.stated))
 
     def run(self, run_id: str) -> dict[str, Any]:
         """A run under way or ended; raises ApiError ``unknown_run``."""

@@ -258,14 +258,15 @@ class _Process:
     def run(self) -> None:
         """Listen, work, stop; the outcome says how it went."""
         self._listener.bind()
-        log.info("listening on %s", self._listener)
-        self._listener.start()
-        try:
-            desk = self._desk.open() if self._desk is not None else contextlib.nullcontext()
-            with desk, self._approval():
-                self._run()
-        finally:
-            self._listener.stop()
+        # Operators first: whoever sees that this party answers also finds their listener.
+        with self._desk.open() if self._desk is not None else contextlib.nullcontext():
+            log.info("listening on %s", self._listener)
+            self._listener.start()
+            try:
+                with self._approval():
+                    self._run()
+            finally:
+                self._listener.stop()
 
     def _approval(self) -> contextlib.AbstractContextManager[None]:
         policy = self._party.policy

@@ -81,9 +81,20 @@ def test_schedule_needs_the_token_and_one_run_at_a_time(scene: Make) -> None:
         assert desk.ask("schedule", {"run": True}, **headers)[0] == 401
     for body in ({"run": False}, {"run": 1, "x": 2}, [], "run", {}):
         assert desk.ask("schedule", body, **right)[0] == 400, body
+    policy = json.loads((place.folder / "policy0.json").read_text())
+    for change in (
+        {"program": "other.garble.rs"},
+        {"party": 1},
+        {"tls": {}},
+        {"participants": policy["participants"][:1]},
+    ):
+        status, refusal = desk.json("schedule", {**policy, **change}, **right)
+        assert status == 409 and next(iter(change)) in refusal["message"], change
+    assert desk.ask("schedule", {**policy, "computation_id": "x"}, **right)[0] == 400
     assert desk.status["history"] == [] and desk.status["state"] == "IDLE"
-    status, answer = desk.json("schedule", {"run": True}, **right)
-    assert status == 202
+    named = {**policy, "computation_id": "0F8FAD5B-D9CB-469F-A165-70867728950E"}
+    status, answer = desk.json("schedule", named, **right)
+    assert (status, answer) == (202, {"run_id": named["computation_id"].lower()})
     contributor.wait_for("Trying to execute circuit")
     status, refusal = desk.json("schedule", {"run": True}, **right)
     assert status == 503 and refusal["error"] == "busy"
@@ -94,6 +105,7 @@ def test_schedule_needs_the_token_and_one_run_at_a_time(scene: Make) -> None:
     cancelled = place.run("cancel", "--config", "policy0.json")
     assert (cancelled.popen.returncode, cancelled.log) == (0, f"run {answer['run_id']} was cancelled\n")
     assert desk.wait(lambda status: not status["runs"])["history"][0]["result"] == "cancelled"
+    assert desk.ask("schedule", named, **right)[0] == 410
     # Only the leader starts runs.
     other = place.run("run", "--config", "policy1.json")
     assert other.popen.returncode == 1 and "only the leader starts runs" in other.errors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -148,6 +149,7 @@ def test_pages_of_others_and_guessed_tokens_are_refused(scene: Make) -> None:
         {"Host": f"127.0.0.1.evil.example:{desk.url.split(':')[2][:-1]}"},
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://local]host"},
         {"Origin": "http://localhost:3000"},
         {"Sec_Fetch_Site": "cross-site"},
     ):
@@ -160,6 +162,15 @@ def test_pages_of_others_and_guessed_tokens_are_refused(scene: Make) -> None:
         assert status == 401 and answer["WWW-Authenticate"] == "Bearer", headers
     assert desk.ask(cancel, post=True, Authorization=f"Bearer {TOKEN}")[0] == 404
     assert desk.ask("status", {}, post=True)[0] == 405
+    # What is no request at all is an error of the client.
+    for text in (
+        b"GET /status HTTP/1.1\r\n Host: localhost\r\n\r\n",
+        b"GET /status HTTP/9\r\n\r\n",
+        b"\x00\xff\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", int(desk.url.split(":")[2][:-1])), 10) as connection:
+            connection.sendall(text)
+            assert connection.recv(64).split()[1] in (b"400", b"505"), text
     assert TOKEN not in party.log + party.errors
     # A process that was killed leaves its file; the next one replaces it.
     party.signal(KILL)
