@@ -41,7 +41,7 @@ log = logging.getLogger("polytune")
 #: A request may be held this long while the window is full or while this party is not there yet.
 HOLD = 5.0
 #: Routes whose answers are worth a line of the log.
-CONTROL = ("/run", "/consts/", "/sync", "/abort")
+CONTROL = ("/run/", "/consts/", "/sync/", "/abort/")
 #: A body is read and hashed in parts of this size.
 PART = 1 << 20
 Answer = tuple[int, dict[str, Any]]
@@ -323,7 +323,7 @@ def _log_access(response: Response) -> Response:
         level = logging.WARNING if status not in (401, 404, 429, 503) else logging.DEBUG
     else:
         # Messages come by the thousand; they are counted per phase instead.
-        level = logging.INFO if request.path.startswith(CONTROL) else logging.DEBUG
+        level = logging.INFO if f"{request.path}/".startswith(CONTROL) else logging.DEBUG
     if log.isEnabledFor(level):
         spent = (time.perf_counter() - g.get("start", time.perf_counter())) * 1e3
         log.log(level, "%s %s", request.method, request.path)
