@@ -15,8 +15,10 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
-def new_file(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[IO[bytes]]:
+def new_file(path: str | os.PathLike[str], mode: int = 0o666, *, replace: bool = True) -> Iterator[IO[bytes]]:
     """A file that takes its name when everything is on disk, or leaves nothing behind; OSError as the system says.
+
+    With ``replace`` false an existing file raises FileExistsError in the end and stays as it is.
 
     A file that it replaces keeps its permissions, a new one gets ``mode`` (less the umask). Symbolic links are
     followed. Devices and pipes are written directly.
@@ -28,7 +30,7 @@ def new_file(path: str | os.PathLike[str], mode: int = 0o666) -> Iterator[IO[byt
         return
     with contextlib.suppress(FileNotFoundError):
         mode = target.stat().st_mode & 0o777
-    with _beside(target, mode, replace=True) as file:
+    with _beside(target, mode, replace) as file:
         yield file
 
 

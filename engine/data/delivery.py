@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,7 +65,9 @@ class Delivery:
         if self.stdout is not None:
             yield self.stdout
             return
-        with os.fdopen(os.dup(1), "wb") as file:
+        if sys.stdout is None:  # descriptor 1 is something else by now
+            raise OSError(errno.EBADF, "it is closed")
+        with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as file:
             yield file
 
     def attempts(self) -> Iterator[float | None]:

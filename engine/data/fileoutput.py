@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -47,8 +48,10 @@ def write_file(spec: FileOutput, result: Result, delivery: Delivery) -> int:
 
 
 def check_printed(spec: PrintedOutput, result_type: Type) -> None:
-    """Raise DataError when the result cannot be printed in the wanted form."""
+    """Raise DataError when the result cannot be printed in the wanted form, or standard output is closed."""
     row_form(result_type, spec.format, spec.text, spec.keep, spec.label)
+    if sys.stdout is None:
+        raise DataError(f"{spec.label}: standard output is closed", "start it with an open standard output")
 
 
 def write_printed(spec: PrintedOutput, result: Result, delivery: Delivery) -> int:

@@ -6,12 +6,14 @@ the result is applied (``polytune output --resume``).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def save(result: Result, delivery: Delivery, outputs: Sequence[Output], failures
     Raises ResourceError, which tells the failures too, when that is impossible.
     """
     name = re.sub(r"[^A-Za-z0-9._-]", "_", delivery.run_id).lstrip(".") or "run"
-    path = Path(delivery.state_dir).absolute() / "recovery" / f"{name}.json"
+    folder = Path(delivery.state_dir).absolute() / "recovery"
     failed = {failure.output.label: failure for failure in failures}
     head = {
         "version": VERSION,
@@ -66,19 +68,28 @@ def save(result: Result, delivery: Delivery, outputs: Sequence[Output], failures
         "columns": columns_of(result.element)[0],
     }
     try:
-        private_folder(path.parent)
-        write(path, head, result)
+        private_folder(folder)
+        return _write_beside_others(folder, name, head, result)
     except OSError as error:
         reason = "no space left" if is_full(error) else (error.strerror or "error").lower()
         lines = [failure.error.message for failure in failures]
-        lines.append(f"the result is lost: saving it to {path} failed: {reason}")
+        lines.append(f"the result is lost: saving it to {folder / name}.json failed: {reason}")
         raise ResourceError("\n".join(lines), "free space or choose another --state-dir, then run again") from None
-    return path
 
 
-def write(path: Path, head: dict[str, Any], result: Result) -> None:
+def _write_beside_others(folder: Path, name: str, head: dict[str, Any], result: Result) -> Path:
+    """Another party of the same run may have its file in the same folder: the second is called ``name-2.json``."""
+    for number in count(1):
+        path = folder / f"{name}{f'-{number}' if number > 1 else ''}.json"
+        with contextlib.suppress(FileExistsError):
+            write(path, head, result, replace=False)
+            return path
+    raise AssertionError
+
+
+def write(path: Path, head: dict[str, Any], result: Result, *, replace: bool = True) -> None:
     """Write the file whole or not at all; raises OSError. ``head`` is everything but the rows."""
-    with new_file(path, 0o600) as file:
+    with new_file(path, 0o600, replace=replace) as file:
         for piece in _pieces(head, result):
             file.write(piece.encode("utf-8"))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import PolicyError, SecurityError
+from engine.errors import PolicyError, PolytuneError, SecurityError
 from engine.run.deliver import Outlet, preflight, write_result
 from engine.run.job import FUNCTION, Job
 from engine.run.own_input import encode_input
@@ -61,11 +61,17 @@ class PlainJob:
 
     def write(self, result: Result, outlet: Outlet) -> None:
         """Write the result to the outputs of all parties that receive it; raises DataError or ResourceError."""
-        run_id = str(uuid.uuid4())
+        run_id, failed = str(uuid.uuid4()), None
         for job in self.jobs:
             if job.policy.receives_output:
                 log.info("output of party %d:", job.policy.party)
-                write_result(job.policy, outlet, result, run_id)
+                try:
+                    write_result(job.policy, outlet, result, run_id)
+                except PolytuneError as error:
+                    log.error("party %d: %s", job.policy.party, error.message)
+                    failed = failed or error
+        if failed is not None:
+            raise failed
 
 
 def read_all(jobs: Sequence[Job]) -> PlainJob:

@@ -218,3 +218,14 @@ def test_several_outputs_and_one_that_fails(tmp_path: Path) -> None:
     assert saved["policy"] == os.path.abspath("policy.json")
     assert saved["rows"][2] == [True, 1, 5, {"hex": "ff0001000000"}, "Pro", {"Some": [4]}, [3, 4], "Dot"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.fault(64)
+def test_a_closed_standard_output_is_found_by_the_check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Descriptor 1 may be a socket or a database then: nothing is written to it, and the result is kept."""
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(DataError, match="output check failed: output: standard output is closed"):
+        check_output(PrintedOutput(), U8)
+    with pytest.raises(DataError, match="cannot write standard output"):
+        write_output(PrintedOutput(), U8, 7, "run", tmp_path)
+    assert json.loads((tmp_path / "recovery" / "run.json").read_text())["rows"] == [[7]]

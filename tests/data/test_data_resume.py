@@ -192,6 +192,19 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         os.close(folder)
 
 
+def test_two_parties_of_a_run_share_a_folder(tmp_path: Path) -> None:
+    """Neither file replaces the other."""
+    outputs = [FileOutput(tmp_path / "no" / f"{n}.csv", "csv") for n in range(2)]
+    first = fail([outputs[0]], U8, 7, tmp_path)
+    fail([outputs[1]], U8, 8, tmp_path)
+    second = first.with_name("run-1-2.json")
+    assert [json.loads(path.read_text())["rows"] for path in (first, second)] == [[[7]], [[8]]]
+    (tmp_path / "no").mkdir()
+    apply(second, outputs[1])
+    assert (tmp_path / "no" / "1.csv").read_text() == "8\n"
+    assert first.exists()
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
