@@ -7,11 +7,12 @@ those that count is kept for ever.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,8 @@ class Ledger:
             return None if entry is None else entry.result
 
     def refresh(self) -> None:
-        """Learn what is on disk; raises ResourceError when that cannot be read."""
-        with self._lock:
+        """Learn what is on disk; raises ResourceError when that cannot be read, or nothing can be written beside it."""
+        with self._lock, self._held():
             self._read()
 
     def check(self, run_id: str) -> None:
@@ -121,17 +122,23 @@ class Ledger:
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
-    def _change(self, change: Callable[[], None]) -> None:
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Nobody else changes the file meanwhile; what is wrong with it is a ResourceError."""
         try:
             private_folder(self.path.parent)
             with locked(self.path.with_suffix(".lock")):
-                self._read()
-                change()
-                runs = {run_id: vars(entry) for run_id, entry in self._runs.items()}
-                content = {"version": 1, "counted": self._counted, "runs": runs}
-                write_whole(self.path, json.dumps(content, separators=(",", ":")).encode())
+                yield
         except OSError as error:
             raise unwritable(self.path, error) from None
+
+    def _change(self, change: Callable[[], None]) -> None:
+        with self._held():
+            self._read()
+            change()
+            runs = {run_id: vars(entry) for run_id, entry in self._runs.items()}
+            content = {"version": 1, "counted": self._counted, "runs": runs}
+            write_whole(self.path, json.dumps(content, separators=(",", ":")).encode())
 
     def _read(self) -> None:
         try:

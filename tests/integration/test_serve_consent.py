@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import stat
 import uuid
 from collections.abc import Callable, Iterator
@@ -191,7 +192,7 @@ def test_a_small_input_takes_no_part(scene: Make) -> None:
 def test_a_list_of_runs_that_cannot_be_kept_keeps_a_party_out(scene: Make) -> None:
     place = scene()
     contributor = place.start(1, "--state-dir", "one")
-    (place.folder / "one").mkdir(exist_ok=True)
+    shutil.rmtree(place.folder / "one" / "runs")
     (place.folder / "one" / "runs").write_text("in the way")
     leader = place.start(0)
     assert leader.end() == 1
