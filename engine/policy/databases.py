@@ -73,7 +73,7 @@ def _constant(check: Checker, place: str, value: Any) -> Constant | None:
         check.problem(child(place, "max_bytes"), "expected a column's name, or its number counted from 0")
         return None
     if "pad_to" in value:
-        check.problem(child(place, "pad_to"), "not supported yet")
+        check.problem(child(place, "pad_to"), "not supported yet: nothing says what the rows that fill up would hold")
         return None
     if len(value) == 1 and set(value) <= LITERAL_TAGS:
         return LiteralConstant(value)
