@@ -132,7 +132,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"constants": {"A": ""}}, "/constants/A: empty query"),
     ({"constants": {"A": {"rows": 1}}}, '/constants/A: expected {"rows": true}'),
     ({"constants": {"A": {"max_bytes": -1}}}, "/constants/A/max_bytes: expected a column's name"),
-    ({"constants": {"A": {"pad_to": 8, "of": 1}}}, "/constants/A/pad_to: not supported yet: nothing says what the rows"),
+    ({"constants": {"A": {"pad_to": 8, "of": 1}}}, "/constants/A/pad_to: not supported yet: nothing says what"),
     ({"constants": {f"A{n}": 1 for n in range(1001)}}, "/constants: 1001 constants, at most 1000"),
     ({"security": {"rho": 41}}, "/security/rho: must be one of 40, 64, 80"),
     ({"security": {"rho": 64, "w": 64}}, "/security/w: must be at least rho + 6 = 70"),
