@@ -306,11 +306,15 @@ def _close_if_unread(response: Response) -> Response:
         return response
     unread = getattr(request.environ["wsgi.input"], "remaining", 0)
     unknown = conn.party is None and current_app.config.get(GUARD) is not None
-    if incoming.chunked_read or unread > (UNREAD if unknown else MAX_CHUNK) or response.status_code == 413:
+    negative = unread < 0  # by its Content-Length; the server would read for ever
+    if negative or incoming.chunked_read or unread > (UNREAD if unknown else MAX_CHUNK) or response.status_code == 413:
         incoming.close_connection = conn.unread = True
     elif unread:
         conn.rfile.deadline = time.monotonic() + chunk_seconds(unread, TIMEOUT)
-        _discard_body(request)
+        try:
+            _discard_body(request)
+        except OSError:  # late or gone
+            incoming.close_connection = conn.unread = True
     return response
 
 

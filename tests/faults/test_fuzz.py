@@ -144,3 +144,16 @@ def test_a_deep_document_does_not_end_a_process_that_compiles(scene: Callable[..
     finally:
         target.close()
         leader.stop()
+
+
+@pytest.mark.fault(42)
+@pytest.mark.parametrize("length", ["-5", "-1", str(1 << 40), "1e9"])
+def test_impossible_lengths_are_refused(network: Network, length: str) -> None:
+    """Found by the tests above: a negative length made the server read on after it had refused."""
+    target = Target(network.ports[1])
+    headers = peer_headers("00000000-0000-0000-0000-000000000000", 0)
+    request = Request("POST", "/sync", headers, b"{" * 100_000, length=length, closing=True)
+    assert target.send(request) in (0, 400, 413)
+    assert target.send(Request("GET", "/ping", {})) == 200
+    target.close()
+    assert "Traceback" not in network.contributors[0].log + network.contributors[0].errors
