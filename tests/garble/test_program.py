@@ -127,7 +127,7 @@ def test_panic_header() -> None:
     numbers = [int("".join(map(str, bits[1 + 32 * i : 33 + 32 * i])), 2) for i in range(5)]
     assert bits[0] == 1
     assert numbers == [2, 1, 4, 2, 3]
-    with pytest.raises(engine.GarblePanic, match="Division By Zero at 2:5") as caught:
+    with pytest.raises(engine.GarblePanic, match="Division By Zero at line 2, column 5") as caught:
         program.decode(bits)
     assert (caught.value.reason, caught.value.line, caught.value.column) == ("DivByZero", 2, 5)
     assert "x %" in str(caught.value) and "^^^" in str(caught.value)

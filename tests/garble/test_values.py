@@ -218,7 +218,7 @@ def test_json_repeats_and_ranges() -> None:
     ("type_", "text"),
     [
         (U8, '{"NumUnsigned":[9,"U16"]}'),
-        (U8, '{"NumUnsigned":[9,"Unspecified"]}'),
+        (U8, '{"NumUnsigned":[256,"Unspecified"]}'),
         (U8, '{"NumSigned":[9,"U8"]}'),
         (U8, '{"NumUnsigned":[256,"U8"]}'),
         (U8, '{"NumUnsigned":[1.5,"U8"]}'),
