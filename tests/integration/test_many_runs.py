@@ -79,12 +79,12 @@ def runs_leave_nothing(place: Scene, runs: int, kilobytes: int) -> None:
 
 
 def test_runs_one_after_the_other_leave_nothing_behind(scene: Make) -> None:
-    runs_leave_nothing(scene(), 11, 16_000)
+    runs_leave_nothing(scene(), 11, 12_000)
 
 
 @pytest.mark.long
 def test_two_hundred_runs_leave_nothing_behind(scene: Make) -> None:
-    runs_leave_nothing(scene(), 196, 24_000)
+    runs_leave_nothing(scene(), 196, 12_000)
 
 
 def test_two_runs_at_the_same_time(scene: Make) -> None:
