@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult, Engine
 
 CONNECT_TIMEOUT = 10
+#: A server that vanished without a word is noticed after a minute (libpq), however long the statement may take.
+ALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 SQLITE_BUSY = 10.0
 
 
@@ -134,7 +136,7 @@ def _engine(spec: InputSpec | DatabaseOutput) -> Engine:
         url = make_url(spec.db)
         if kind == "postgres":
             url = url.set(drivername="postgresql+psycopg2")
-            arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, "client_encoding": "utf8"}
+            arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, "client_encoding": "utf8", **ALIVE}
             return create_engine(url, connect_args=arguments, executemany_mode="values_plus_batch", **common)
         arguments = {
             "charset": "utf8mb4",

@@ -272,7 +272,7 @@ class Party:
             for done in (0.0, 0.5, 1.0):  # asked, and the policy fits: what followed was telling the leader
                 context.progress("join", done)
             run.enter("LOADING")
-            snapshot = steps.load(self.job, lambda done: context.progress("load", done))
+            snapshot = self._load(context)
             self._common(context, snapshot)
 
     # -- leader -----------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ class Party:
             self._contact(run, peers, deadline)
             context.progress("join", 0.5)
             run.proposal["identities"] = self.security.in_use()
-            snapshot = steps.load(self.job, lambda done: context.progress("load", done))
+            snapshot = self._load(context)
             tried = check_own_side(self.job, snapshot, strict=self.outlet.strict)
             run.enter("ACCEPTED")
             with self._guarded(context):
@@ -387,6 +387,18 @@ class Party:
         try:
             with Watch(context.run, context.peers):
                 yield
+        finally:
+            timer.cancel()
+
+    def _load(self, context: steps.Context) -> Any:
+        """Read the own input; the peers hear when that takes too long, though the database may still hold us up."""
+        seconds = self.policy.timeouts.load
+        late = RunError(f"the own input was not read within {seconds:g} s (timeouts.load)", code="timeout")
+        timer = threading.Timer(seconds, self._tell, [context.run, context.peers, late])
+        timer.daemon = True
+        timer.start()
+        try:
+            return steps.load(self.job, lambda done: context.progress("load", done))
         finally:
             timer.cancel()
 

@@ -73,3 +73,19 @@ def test_the_example_on_real_databases(
         found = PASSWORD.search(url)
         secret = found.group(2) if found else ""
         assert len(secret) < 4 or secret not in logs
+
+
+@pytest.mark.servers
+@pytest.mark.fault(26)
+def test_a_database_that_takes_too_long(scene: Any, new_database: Any) -> None:
+    """The leader hears of it at ``timeouts.load``, while the contributor still waits for its database."""
+    database = new_database("postgres")
+    place = scene()
+    source = {"db": database.url, "query": "SELECT 5 FROM pg_sleep(4)"}
+    place.change(1, input=source, constants={"ROWS": {"rows": True}}, timeouts={"load": 0.5})
+    contributor = place.start(1)
+    leader = place.start(0)
+    assert leader.end() == 1
+    assert "party 1 aborted the run: timeout" in leader.errors
+    contributor.wait_for("failed: the own input was not read within 0.5 s (timeouts.load)")
+    assert place.results == [999]
