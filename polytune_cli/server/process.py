@@ -258,15 +258,18 @@ class _Process:
     def run(self) -> None:
         """Listen, work, stop; the outcome says how it went."""
         self._listener.bind()
-        # Operators first: whoever sees that this party answers also finds their listener.
-        with self._desk.open() if self._desk is not None else contextlib.nullcontext():
-            log.info("listening on %s", self._listener)
-            self._listener.start()
-            try:
-                with self._approval():
-                    self._run()
-            finally:
-                self._listener.stop()
+        try:
+            # Operators first: whoever sees that this party answers also finds their listener.
+            with self._desk.open() if self._desk is not None else contextlib.nullcontext():
+                log.info("listening on %s", self._listener)
+                self._listener.start()
+                try:
+                    with self._approval():
+                        self._run()
+                finally:
+                    self._listener.stop()
+        finally:  # its threads are there from bind on, also when the operators' listener cannot be had
+            self._listener.stop()
 
     def _approval(self) -> contextlib.AbstractContextManager[None]:
         policy = self._party.policy

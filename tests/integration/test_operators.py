@@ -193,7 +193,7 @@ def test_a_listener_that_cannot_be(scene: Make, options: list[str], code: int, t
     place = scene()
     taken = place.start(1)
     process = place.start(0, *[option.format(taken=place.ports[1]) for option in options])
-    assert process.end() == code, process.log + process.errors
+    assert process.end(30) == code, process.log + process.errors
     assert text in process.errors and "Traceback" not in process.errors
     assert taken.popen.poll() is None
 
