@@ -41,7 +41,9 @@ def targets(records: Sequence[Record]) -> list[tuple[str, str, float, float, boo
     """(what, unit, target, measured, whether more is better)."""
 
     def find(label: str, parties: int, ands: int = 0) -> Record | None:
-        found = [r for r in records if (r["label"], r.get("parties")) == (label, parties) and ands in (0, r["and_gates"])]
+        found = [
+            r for r in records if (r["label"], r.get("parties")) == (label, parties) and ands in (0, r["and_gates"])
+        ]
         return found[0] if found else None
 
     wanted = [
