@@ -9,7 +9,6 @@ not run. One contributor process serves all runs, as it would in production; eac
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import re
@@ -71,11 +70,11 @@ def start(config: Path, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
-def wait_for(path: Path, text: str) -> None:
-    """Return when the log has the text."""
-    for _ in itertools.count():
-        if text in path.read_text():
-            return
+def wait_for(process: subprocess.Popen[bytes], path: Path, text: str) -> None:
+    """Return when the log has the text; ends the measurement when the process ends before."""
+    while text not in path.read_text():
+        if process.poll() is not None:
+            raise SystemExit(path.read_text())
         time.sleep(0.02)
 
 
@@ -96,7 +95,7 @@ def measure(rows: int, repeat: int) -> dict[str, Any]:
         reserved.release()
         contributor = start(second, "--runs", str(repeat))
         try:
-            wait_for(second.with_suffix(".log"), "Listening for connection attempts")
+            wait_for(contributor, second.with_suffix(".log"), "Listening for connection attempts")
             time.sleep(2)  # it also tries its own input at its start
             for _ in range(repeat):
                 begun = time.perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,3 +184,13 @@ def follow(client: Client, run_id: str, party: int, sink: EventSink) -> dict[str
             sent, received = (sum(peer[way] for peer in run["peers"]) for way in ("sent", "received"))
             sink(Progress(party, phase, run["done"], sent, received))
         time.sleep(PAUSE)
+
+
+def only_run(runs: Sequence[Mapping[str, Any]], none: str, several: str) -> str:
+    """The id of the one run that can be meant; raises RunError with ``none`` or ``several`` otherwise."""
+    ids = [str(run["run_id"]) for run in runs]
+    if not ids:
+        raise RunError(none, code="no_run")
+    if len(ids) > 1:
+        raise RunError(f"{several}, name one: {', '.join(ids)}", code="which_run")
+    return ids[0]

@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from engine.errors import RunError
-from polytune_cli.operators import find, url_option, where
+from polytune_cli.operators import find, only_run, url_option, where
 
 
 @click.command("approve")
@@ -27,12 +26,7 @@ def command(
     """
     client = find(url, config, state_dir)
     if run is None:
-        waiting = [str(one["run_id"]) for one in client.get("status")["pending"]]
-        if not waiting:
-            raise RunError("no run waits for approval", code="no_run")
-        if len(waiting) > 1:
-            raise RunError(f"several runs wait for approval, name one: {', '.join(waiting)}", code="which_run")
-        run = waiting[0]
+        run = only_run(client.get("status")["pending"], "no run waits for approval", "several runs wait for approval")
     client.post(f"runs/{quote(run, safe='')}/{'deny' if deny else 'approve'}")
     done = "refused" if deny else "approved"
     click.echo(json.dumps({"ok": True, "run_id": run}) if ctx.obj.json else f"run {run} was {done}")

@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from engine.errors import RunError
-from polytune_cli.operators import find, url_option, where
+from polytune_cli.operators import find, only_run, url_option, where
 
 
 @click.command("cancel")
@@ -24,12 +23,7 @@ def command(ctx: click.Context, run: str | None, url: str | None, config: Path |
     """
     client = find(url, config, state_dir)
     if run is None:
-        running = [str(one["run_id"]) for one in client.get("status")["runs"]]
-        if not running:
-            raise RunError("no run is under way", code="no_run")
-        if len(running) > 1:
-            raise RunError(f"several runs are under way, name one: {', '.join(running)}", code="which_run")
-        run = running[0]
+        run = only_run(client.get("status")["runs"], "no run is under way", "several runs are under way")
     client.post(f"runs/{quote(run, safe='')}/cancel")
     click.echo(json.dumps({"ok": True, "run_id": run}) if ctx.obj.json else f"run {run} was cancelled")
     return 0

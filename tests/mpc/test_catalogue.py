@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from . import (  # noqa: F401  # noqa: F401
+from . import (  # noqa: F401
     test_cheating_batch,
     test_cheating_execution,
     test_cheating_frames,
